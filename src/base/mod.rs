@@ -1,0 +1,1 @@
+//! Ids, units, limits and bounded containers that every layer shares.

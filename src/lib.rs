@@ -1,0 +1,6 @@
+//! Pinion: a Kafka-wire-compatible log broker for Linux.
+//!
+//! The modules are layers, lowest first; a module imports only from those above it in this list.
+
+pub mod base;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! Kafka bytes to types and back.
