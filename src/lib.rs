@@ -2,5 +2,9 @@
 //!
 //! The modules are layers, lowest first; a module imports only from those above it in this list.
 
+#![deny(unsafe_code)]
+
 pub mod base;
 pub mod wire;
+
+pub mod io;

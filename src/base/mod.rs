@@ -1,1 +1,16 @@
-//! Ids, units, limits and bounded containers that every layer shares.
+//! Ids, positions, time and limits that every layer shares.
+//!
+//! Plain values only: nothing here does I/O, reads a clock or knows the Kafka protocol.
+//! Imports nothing of the crate.
+
+pub mod ids;
+pub mod limits;
+pub mod time;
+pub mod timers;
+pub mod topic_name;
+
+pub use ids::{
+    BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, ShardId,
+    TopicId,
+};
+pub use time::{Monotonic, Now, Timestamp};

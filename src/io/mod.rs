@@ -1,0 +1,36 @@
+//! The one seam to the world.
+//!
+//! A shard submits operations and reaps completions; it reaches files, sockets, clocks and other
+//! threads in no other way. Implementations: `uring` (the real one) and the simulator in
+//! `tests/sim`. An operation owns the memory that the kernel may touch until its completion
+//! gives it back, so that no borrow outlives a request.
+//!
+//! May import `base`. Must never know a Kafka message, a partition or a connection's state.
+
+pub mod error;
+pub mod gather;
+pub mod op;
+pub mod startup;
+
+pub use error::IoError;
+pub use gather::Gather;
+pub use op::{Completion, DirectoryEntry, File, Op, OpenMode, Output, Residency, Socket, Token};
+pub use startup::Startup;
+
+use crate::base::{Monotonic, Now};
+
+/// What a shard needs of the world. Owned by one thread; nothing here blocks but [`Io::wait`].
+pub trait Io {
+    /// Queues an operation. Its outcome, failure to submit included, comes as a completion that
+    /// carries `token`.
+    fn submit(&mut self, token: Token, op: Op);
+
+    /// Hands the queued operations to the kernel and appends what has completed to `completions`.
+    ///
+    /// Sleeps until something completes or `until` has passed; forever if that is `None`. An
+    /// `until` in the past makes this a poll.
+    fn wait(&mut self, until: Option<Monotonic>, completions: &mut Vec<Completion>);
+
+    /// Reads both clocks.
+    fn now(&mut self) -> Now;
+}
