@@ -6,5 +6,4 @@
 
 pub mod base;
 pub mod wire;
-
 pub mod io;
