@@ -7,3 +7,4 @@
 pub mod base;
 pub mod wire;
 pub mod io;
+pub mod metrics;
