@@ -74,7 +74,7 @@ counters! {
     /// Connections closed, by reason.
     connections_closed_on_error: Counter "connections_closed_total" { reason = "io_error" },
     /// Connections closed, by reason.
-    connections_closed_on_bad_request: Counter "connections_closed_total" { reason = "bad_request" },
+    connections_closed_refused: Counter "connections_closed_total" { reason = "bad_request" },
     /// Connections closed, by reason.
     connections_closed_idle: Counter "connections_closed_total" { reason = "idle" },
     /// Connections closed, by reason.

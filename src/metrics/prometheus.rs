@@ -178,10 +178,18 @@ mod tests {
             "pinion_connections_closed_total{shard=\"0\",reason=\"peer\"} 0",
             "pinion_requests_total{api=\"Produce\"} 2",
             "pinion_request_errors_total{api=\"Produce\",code=\"6\"} 2",
-            "pinion_request_duration_seconds_bucket{api=\"Produce\",stage=\"whole\",le=\"0.001\"} 0",
-            "pinion_request_duration_seconds_bucket{api=\"Produce\",stage=\"whole\",le=\"0.0025\"} 2",
-            "pinion_request_duration_seconds_sum{api=\"Produce\",stage=\"whole\"} 0.004",
         ] {
+            assert!(text.lines().any(|l| l == line), "{line}\nis missing in\n{text}");
+        }
+        for (suffix, labels, value) in [
+            ("bucket", ",le=\"0.001\"", "0"),
+            ("bucket", ",le=\"0.0025\"", "2"),
+            ("bucket", ",le=\"+Inf\"", "2"),
+            ("sum", "", "0.004"),
+            ("count", "", "2"),
+        ] {
+            let series = format!("{{api=\"Produce\",stage=\"whole\"{labels}}}");
+            let line = format!("pinion_request_duration_seconds_{suffix}{series} {value}");
             assert!(text.lines().any(|l| l == line), "{line}\nis missing in\n{text}");
         }
     }
