@@ -8,3 +8,4 @@ pub mod base;
 pub mod wire;
 pub mod io;
 pub mod metrics;
+pub mod control;

@@ -35,18 +35,27 @@ const BUCKETS: [(u64, &str); 20] = [
     (10_000_000_000, "10"),
 ];
 
-/// The text for the snapshots of all shards, shard 0 first.
-pub fn render(shards: &[Snapshot]) -> String {
+/// The text for the snapshots of all shards, shard 0 first; `None` for one that has not answered.
+pub fn render(shards: &[Option<Snapshot>]) -> String {
     let mut text = String::new();
     write_all(&mut text, shards).expect("writing to a string does not fail");
     text
 }
 
-fn write_all(text: &mut String, shards: &[Snapshot]) -> fmt::Result {
+/// The text for one number of the whole process.
+pub fn gauge(name: &str, help: &str, value: u64) -> String {
+    let mut text = String::new();
+    head(&mut text, name, "gauge", help)
+        .and_then(|()| writeln!(text, "pinion_{name} {value}"))
+        .expect("writing to a string does not fail");
+    text
+}
+
+fn write_all(text: &mut String, shards: &[Option<Snapshot>]) -> fmt::Result {
     head(text, "build_info", "gauge", "The version that runs; always 1.")?;
     writeln!(text, "pinion_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))?;
     write_counters(text, shards)?;
-    let sum = Snapshot::sum(shards);
+    let sum = Snapshot::sum(shards.iter().flatten());
     write_requests(text, &sum)?;
     write_errors(text, &sum)?;
     write_latencies(text, &sum)
@@ -56,25 +65,26 @@ fn head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(text, "# HELP pinion_{name} {help}\n# TYPE pinion_{name} {kind}")
 }
 
-fn write_counters(text: &mut String, shards: &[Snapshot]) -> fmt::Result {
-    let described: Vec<Vec<(Description, u64)>> = shards
-        .iter()
-        .map(|shard| {
-            let mut values = Vec::new();
-            shard.counters.for_each(|description, value| values.push((description, value)));
-            values
-        })
-        .collect();
-    let Some(first) = described.first() else { return Ok(()) };
+fn write_counters(text: &mut String, shards: &[Option<Snapshot>]) -> fmt::Result {
+    let rows = shards.iter().enumerate().filter_map(|(shard, snapshot)| {
+        let mut values = Vec::new();
+        snapshot
+            .as_ref()?
+            .counters
+            .for_each(|description, value| values.push((description, value)));
+        Some((shard, values))
+    });
+    let rows: Vec<(usize, Vec<(Description, u64)>)> = rows.collect();
+    let Some((_, first)) = rows.first() else { return Ok(()) };
     let mut name = "";
-    for (row, (description, _)) in first.iter().enumerate() {
+    for (column, (description, _)) in first.iter().enumerate() {
         if description.name != name {
             name = description.name;
             let kind = if description.kind == Kind::Gauge { "gauge" } else { "counter" };
             head(text, name, kind, description.help)?;
         }
-        for (shard, values) in described.iter().enumerate() {
-            write_number(text, shard, *description, values[row].1)?;
+        for (shard, values) in &rows {
+            write_number(text, *shard, *description, values[column].1)?;
         }
     }
     Ok(())
@@ -163,7 +173,7 @@ mod tests {
             shard.error(0, 6);
             shard.record(0, Stage::Whole, 2_000_000);
         }
-        render(&shards.map(|shard| shard.snapshot()))
+        render(&shards.map(|shard| Some(shard.snapshot())))
     }
 
     /// Goal: what an operator's dashboard asks for is there, under stable names.
