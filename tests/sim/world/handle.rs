@@ -1,0 +1,124 @@
+//! The handles by which shards and tests reach the world.
+
+use super::station::StationId;
+use super::{ConnectionId, Crash, End, Machine};
+use pinion::base::{Monotonic, Now};
+use pinion::io::{Completion, Io, Op, Token};
+use std::cell::{RefCell, RefMut};
+use std::rc::Rc;
+
+/// A simulated machine, shared by the shards that run on it and the test that drives it.
+#[derive(Debug, Clone)]
+pub struct World {
+    machine: Rc<RefCell<Machine>>,
+}
+
+/// One shard's side of the seam. Dies with its process.
+#[derive(Debug)]
+pub struct SimIo {
+    machine: Rc<RefCell<Machine>>,
+    station: StationId,
+}
+
+impl World {
+    /// A machine with an empty disk, whose every run from here on depends on `seed` alone.
+    pub fn new(seed: u64) -> World {
+        World { machine: Rc::new(RefCell::new(Machine::new(seed))) }
+    }
+
+    /// The machine, for a moment in which no shard runs.
+    pub fn machine(&self) -> RefMut<'_, Machine> {
+        self.machine.borrow_mut()
+    }
+
+    /// Starts a process: one handle for each shard.
+    pub fn boot(&self, shard_count: usize) -> Vec<SimIo> {
+        let stations = self.machine().boot(shard_count);
+        let handle = |station| SimIo { machine: Rc::clone(&self.machine), station };
+        stations.into_iter().map(handle).collect()
+    }
+
+    /// A client connects; `None` if nobody listens.
+    pub fn connect(&self) -> Option<ConnectionId> {
+        let Machine { network, agenda, .. } = &mut *self.machine();
+        network.connect(agenda)
+    }
+
+    /// A client sends bytes.
+    pub fn client_send(&self, id: ConnectionId, bytes: &[u8]) {
+        let Machine { network, agenda, .. } = &mut *self.machine();
+        network.client_send(id, bytes, agenda);
+    }
+
+    /// A client takes up to `count` bytes that have arrived.
+    pub fn client_read(&self, id: ConnectionId, count: usize) -> Vec<u8> {
+        let Machine { network, agenda, .. } = &mut *self.machine();
+        network.client_read(id, count, agenda)
+    }
+
+    /// How the stream to a client ended, once it has read all of it.
+    pub fn client_end(&self, id: ConnectionId) -> Option<End> {
+        self.machine().network.connection(id).client_end()
+    }
+
+    /// A client sends no more.
+    pub fn client_close(&self, id: ConnectionId) {
+        let Machine { network, agenda, .. } = &mut *self.machine();
+        network.client_end(id, End::Closed, agenda);
+    }
+
+    /// A client breaks the connection.
+    pub fn client_reset(&self, id: ConnectionId) {
+        let Machine { network, agenda, .. } = &mut *self.machine();
+        network.client_end(id, End::Reset, agenda);
+    }
+
+    /// A client forgets a connection that both sides have left.
+    pub fn client_forget(&self, id: ConnectionId) {
+        self.machine().network.client_forget(id);
+    }
+
+    /// The process or the machine dies.
+    pub fn crash(&self, crash: Crash) {
+        self.machine().crash(crash);
+    }
+}
+
+impl SimIo {
+    /// Whether the process has died.
+    pub fn is_dead(&self) -> bool {
+        self.machine.borrow_mut().stations.get(self.station).is_dead
+    }
+
+    /// Whether the shard would come back from its last wait now.
+    pub fn is_awake(&self) -> bool {
+        let mut machine = self.machine.borrow_mut();
+        let now = machine.agenda.now().monotonic;
+        machine.stations.get(self.station).is_awake(now)
+    }
+
+    /// Whether operations are in flight.
+    pub fn has_in_flight(&self) -> bool {
+        self.machine.borrow_mut().stations.has_in_flight(self.station)
+    }
+}
+
+impl Io for SimIo {
+    fn submit(&mut self, token: Token, op: Op) {
+        let mut machine = self.machine.borrow_mut();
+        let station = machine.stations.get(self.station);
+        if station.is_dead {
+            station.fail(token);
+        } else {
+            station.queue.push_back((token, op));
+        }
+    }
+
+    fn wait(&mut self, until: Option<Monotonic>, completions: &mut Vec<Completion>) {
+        self.machine.borrow_mut().wait(self.station, until, completions);
+    }
+
+    fn now(&mut self) -> Now {
+        self.machine.borrow().agenda.now()
+    }
+}
