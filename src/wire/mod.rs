@@ -14,6 +14,7 @@ pub mod field;
 pub mod frame;
 pub mod header;
 mod reader;
+pub mod record_batch;
 mod schema;
 mod sink;
 mod source;
