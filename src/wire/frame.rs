@@ -7,7 +7,8 @@ use thiserror::Error;
 /// The size of the length in front of a frame, in bytes.
 pub const LENGTH_SIZE: usize = 4;
 
-/// A length that no frame may have. The stream cannot be understood beyond it: close the connection.
+/// A length that no frame may have. The stream cannot be understood beyond it: close the
+/// connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum FrameError {
     /// Below zero.
@@ -18,8 +19,8 @@ pub enum FrameError {
     TooLarge { length: u32, max: u32 },
 }
 
-/// The length of the frame at the start of `bytes`, without its own [`LENGTH_SIZE`] bytes; `None` if
-/// there are too few bytes yet to tell.
+/// The length of the frame at the start of `bytes`, without its own [`LENGTH_SIZE`] bytes; `None`
+/// if there are too few bytes yet to tell.
 pub fn frame_length(bytes: &[u8], max: u32) -> Result<Option<u32>, FrameError> {
     let Some(length) = bytes.first_chunk::<LENGTH_SIZE>() else { return Ok(None) };
     let length = i32::from_be_bytes(*length);
@@ -60,8 +61,8 @@ impl OpenFrame {
     }
 }
 
-/// Appends a whole response to `buffer`: length, header, body. Adds to `cuts` where deferred records
-/// belong. Returns the bytes that the frame takes on the wire, deferred ones too.
+/// Appends a whole response to `buffer`: length, header, body. Adds to `cuts` where deferred
+/// records belong. Returns the bytes that the frame takes on the wire, deferred ones too.
 pub fn write_response<'a, M: Message<'a>>(
     buffer: &mut Vec<u8>,
     cuts: &mut Vec<Cut>,

@@ -8,7 +8,7 @@ pub const U32_SIZE_MAX: usize = 5;
 /// The most bytes of a 64-bit varint.
 pub const U64_SIZE_MAX: usize = 10;
 
-/// Reads an unsigned 32-bit varint from the start of `bytes`: the value, and how many bytes it took.
+/// Reads an unsigned 32-bit varint from the start of `bytes`: the value, and the bytes it takes.
 #[inline]
 pub fn read_u32(bytes: &[u8]) -> Result<(u32, usize), DecodeError> {
     match bytes.first() {
@@ -20,7 +20,7 @@ pub fn read_u32(bytes: &[u8]) -> Result<(u32, usize), DecodeError> {
     }
 }
 
-/// Reads an unsigned 64-bit varint from the start of `bytes`: the value, and how many bytes it took.
+/// Reads an unsigned 64-bit varint from the start of `bytes`: the value, and the bytes it takes.
 #[inline]
 pub fn read_u64(bytes: &[u8]) -> Result<(u64, usize), DecodeError> {
     match bytes.first() {

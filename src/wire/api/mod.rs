@@ -1,8 +1,8 @@
 //! The APIs: one file each, with the tables of its request and its response.
 //!
 //! Structs and fields have the names of Kafka's message schemas, in Rust's spelling, so that
-//! Kafka's documentation applies. A nullable field whose schema names no default is null by default.
-//! A struct with nothing borrowed in it has no lifetime.
+//! Kafka's documentation applies. A nullable field whose schema names no default is null by
+//! default. A struct with nothing borrowed in it has no lifetime.
 
 use super::Message;
 use std::ops::RangeInclusive;

@@ -28,8 +28,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Iterates over concatenated batches. Ends at a batch that is cut short, as the last one of a fetch
-/// response may be, and after the first error. Checksums are not checked.
+/// Iterates over concatenated batches. Ends at a batch that is cut short, as the last one of a
+/// fetch response may be, and after the first error. Checksums are not checked.
 #[derive(Debug, Clone)]
 pub struct Batches<'a> {
     bytes: &'a [u8],

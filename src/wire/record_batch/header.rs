@@ -239,8 +239,8 @@ pub fn verify_crc(batch: &[u8]) -> Result<(), BatchError> {
     if stored == computed { Ok(()) } else { Err(BatchError::Crc { stored, computed }) }
 }
 
-/// The header to append a batch with: the one in `header`, at `base_offset`, in `leader_epoch`. Both
-/// lie outside the checksum.
+/// The header to append a batch with: the one in `header`, at `base_offset`, in `leader_epoch`.
+/// Both lie outside the checksum.
 pub fn stamp(header: &[u8; HEADER_SIZE], base_offset: i64, leader_epoch: i32) -> [u8; HEADER_SIZE] {
     let mut stamped = *header;
     put(&mut stamped, 0, base_offset.to_be_bytes());

@@ -56,7 +56,8 @@ impl ExactSizeIterator for RecordHeaders<'_> {}
 
 /// Iterates over the records of a batch; ends after the first error.
 ///
-/// Bytes beyond the last record are an error. Offset deltas are not checked: compaction leaves gaps.
+/// Bytes beyond the last record are an error. Offset deltas are not checked: compaction leaves
+/// gaps.
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
     cursor: Cursor<'a>,

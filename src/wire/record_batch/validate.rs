@@ -18,10 +18,10 @@ pub struct Produced {
 /// least one record, offsets without gaps, the right checksum, no control batch; and if it is not
 /// compressed, that its records add up.
 ///
-/// Kafka's rules, with two differences: bytes after the batch that are not a whole batch are refused
-/// here, and ignored there; and Kafka repairs wrong offset deltas of compressed records. What
-/// depends on the topic or the version of the request stays with the caller: keys, timestamps, sizes,
-/// and that zstd needs Produce 7.
+/// Kafka's rules, with two differences: bytes after the batch that are not a whole batch are
+/// refused here, and ignored there; and Kafka repairs wrong offset deltas of compressed records.
+/// What depends on the topic or the version of the request stays with the caller: keys, timestamps,
+/// sizes, and that zstd needs Produce 7.
 pub fn inspect_produced(bytes: &[u8]) -> Result<Produced, BatchError> {
     if bytes.is_empty() {
         return Err(BatchError::Empty);
