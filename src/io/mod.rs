@@ -11,6 +11,7 @@ pub mod error;
 pub mod gather;
 pub mod op;
 pub mod startup;
+pub mod uring;
 
 pub use error::IoError;
 pub use gather::Gather;

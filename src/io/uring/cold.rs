@@ -1,0 +1,219 @@
+//! The lane of cold file ranges: their waits for the disk delay nobody else.
+//!
+//! A kernel worker splices the range from the file into a pipe, waiting for the disk; then the
+//! shard splices from the pipe into the socket, without waiting. Few ranges are read at a time,
+//! the others queue in order of arrival. A pipe is held during the disk's work only: what a slow
+//! peer does not take at once is left in the page cache, and sent from there later.
+//!
+//! What was in nobody's memory before is dropped from the page cache some chunks later, so that
+//! a reader of last week's records does not push out today's.
+
+use super::super::{File, Output, Socket};
+use super::Uring;
+use super::sendfile::{SendFile, Stage};
+use super::slots::{Internal, Key};
+use super::sys::{self, Errno};
+use crate::base::limits::SEND_FILE_CHUNK;
+use io_uring::{opcode, squeue, types};
+use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// Sent ranges that stay cached for now: a socket still refers to their pages until the peer has
+/// taken them, and only pages without a reference can be dropped.
+const SENT_RANGES_MAX: usize = 16;
+
+/// A pipe between file and socket.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    read: OwnedFd,
+    write: OwnedFd,
+}
+
+/// A range of a file.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    file: File,
+    position: u64,
+    length: u32,
+}
+
+impl Range {
+    fn of(sending: &SendFile) -> Range {
+        let &SendFile { file, position, length, .. } = sending;
+        Range { file, position, length }
+    }
+
+    fn overlaps(&self, other: &Range) -> bool {
+        let end = |range: &Range| range.position + u64::from(range.length);
+        self.file == other.file && self.position < end(other) && other.position < end(self)
+    }
+}
+
+/// The state of one shard's cold lane.
+pub(super) struct ColdLane {
+    /// Reads at a time.
+    reads_max: usize,
+    /// What is being read.
+    reading: Vec<Range>,
+    /// Who waits for a turn, longest first.
+    queue: VecDeque<Key>,
+    /// Empty pipes.
+    spare: Vec<Pipe>,
+    /// Ranges that were absent before they were sent, oldest first.
+    sent: VecDeque<Range>,
+}
+
+impl ColdLane {
+    pub(super) fn new(reads_max: usize) -> ColdLane {
+        ColdLane {
+            reads_max,
+            reading: Vec::with_capacity(reads_max),
+            queue: VecDeque::new(),
+            spare: Vec::new(),
+            sent: VecDeque::new(),
+        }
+    }
+
+    /// Takes an operation out of the queue, if it is there.
+    pub(super) fn forget(&mut self, key: Key) -> bool {
+        let before = self.queue.len();
+        self.queue.retain(|queued| *queued != key);
+        self.queue.len() < before
+    }
+
+    /// Forgets what was sent from a file, whose number may soon be another's.
+    pub(super) fn forget_file(&mut self, file: File) {
+        self.sent.retain(|range| range.file != file);
+    }
+}
+
+impl Uring {
+    /// Sends a range that may or may not be in memory.
+    pub(super) fn send_unknown(&mut self, key: Key) {
+        let sending = self.sending(key);
+        let range = Range::of(sending);
+        let pages = sending.page_count();
+        let socket = sending.socket;
+        self.counters.system_calls += 1;
+        // A kernel that cannot tell: cold to be sure.
+        let cached = sys::cached_pages(range.file, range.position, range.length).unwrap_or(0);
+        // Pages that are being read count as cached.
+        let being_read = self.cold.reading.iter().any(|reading| reading.overlaps(&range));
+        if cached >= pages && !being_read {
+            return self.send_hot(key);
+        }
+        self.counters.system_calls += 1;
+        if !sys::is_writable(socket) {
+            return self.await_writable(key);
+        }
+        if self.cold.reading.len() < self.cold.reads_max {
+            self.fill(key, cached == 0 && !being_read);
+        } else {
+            self.sending(key).stage = Stage::Queued;
+            self.cold.queue.push_back(key);
+        }
+    }
+
+    /// Has a kernel worker read the range into a pipe.
+    fn fill(&mut self, key: Key, absent: bool) {
+        let pipe = match self.cold.spare.pop() {
+            Some(pipe) => pipe,
+            None => {
+                self.counters.system_calls += 2;
+                match sys::pipe(SEND_FILE_CHUNK) {
+                    Ok((read, write)) => Pipe { read, write },
+                    Err(errno) => return self.finish(key, Err(errno)),
+                }
+            }
+        };
+        let range = Range::of(self.sending(key));
+        // What is read ahead would look like something that others want.
+        self.counters.system_calls += 1;
+        sys::disable_readahead(range.file);
+        self.cold.reading.push(range);
+        let file = types::Fd(range.file.0 as RawFd);
+        let write = types::Fd(pipe.write.as_raw_fd());
+        self.sending(key).stage = Stage::Filling { pipe, absent };
+        let position = range.position as i64;
+        self.push(key, opcode::Splice::new(file, position, write, -1, range.length).build());
+    }
+
+    /// The pipe holds what the disk gave: sends as much of it as the socket takes.
+    pub(super) fn on_filled(&mut self, key: Key, outcome: Result<u32, Errno>) {
+        let sending = self.sending(key);
+        let range = Range::of(sending);
+        let socket = sending.socket;
+        let Stage::Filling { pipe, absent } = std::mem::replace(&mut sending.stage, Stage::Queued)
+        else {
+            unreachable!("only a filling pipe is filled");
+        };
+        let reading = &mut self.cold.reading;
+        let same = |other: &Range| other.file == range.file && other.position == range.position;
+        let index = reading.iter().position(same).expect("what is read is noted");
+        reading.swap_remove(index);
+
+        let drained = outcome.and_then(|filled| self.drain(&pipe, socket, filled));
+        match drained {
+            // Still full: so is the pipe, which is thrown away with what is in it.
+            Err(libc::EAGAIN) => self.await_writable(key),
+            Err(errno) => self.finish(key, Err(errno)),
+            Ok(Drained { count, left_over }) => {
+                if left_over == 0 {
+                    self.cold.spare.push(pipe);
+                }
+                if absent && count > 0 {
+                    self.drop_later(Range { length: count, ..range });
+                }
+                self.finish(key, Ok(Output::SentFile { count }));
+            }
+        }
+        self.next_in_queue();
+    }
+
+    fn drain(&mut self, pipe: &Pipe, socket: Socket, filled: u32) -> Result<Drained, Errno> {
+        let mut left_over = filled;
+        while left_over > 0 {
+            self.counters.system_calls += 1;
+            match sys::splice_to_socket(&pipe.read, socket, left_over) {
+                Ok(0) => break,
+                Ok(count) => left_over -= count,
+                Err(libc::EAGAIN) if left_over < filled => break,
+                Err(errno) => return Err(errno),
+            }
+        }
+        self.counters.cold_bytes += u64::from(filled - left_over);
+        Ok(Drained { count: filled - left_over, left_over })
+    }
+
+    fn next_in_queue(&mut self) {
+        while self.cold.reading.len() < self.cold.reads_max {
+            let Some(key) = self.cold.queue.pop_front() else { break };
+            self.send_unknown(key);
+        }
+    }
+
+    /// Drops the oldest sent range from the page cache once enough others have followed.
+    fn drop_later(&mut self, range: Range) {
+        self.cold.sent.push_back(range);
+        if self.cold.sent.len() <= SENT_RANGES_MAX {
+            return;
+        }
+        if let Some(oldest) = self.cold.sent.pop_front() {
+            let file = types::Fd(oldest.file.0 as RawFd);
+            let length = i64::from(oldest.length);
+            let entry = opcode::Fadvise::new(file, length as _, libc::POSIX_FADV_DONTNEED)
+                .offset(oldest.position)
+                .build()
+                .flags(squeue::Flags::ASYNC)
+                .user_data(Internal::Ignored.user_data());
+            // SAFETY: the entry points to nothing.
+            unsafe { self.ring.push(&entry) };
+        }
+    }
+}
+
+/// What went from a pipe into a socket, and what stayed behind.
+struct Drained {
+    count: u32,
+    left_over: u32,
+}

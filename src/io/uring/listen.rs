@@ -1,0 +1,104 @@
+//! Listeners that all shards of a process share, one socket each.
+
+use super::super::Socket;
+use super::error::StartError;
+use super::sys;
+use socket2::{Domain, Protocol, SockAddr, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::IntoRawFd;
+
+/// Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
+const BACKLOG: i32 = 4096;
+
+/// Sockets that listen on one address; the kernel spreads connections over them.
+#[derive(Debug)]
+pub struct Listeners {
+    /// The address, with the port that was found if 0 was asked for.
+    pub address: SocketAddr,
+    /// One socket for each shard.
+    pub sockets: Vec<Socket>,
+}
+
+/// Opens `count` listeners on `address` with SO_REUSEPORT. Connections accepted on them have
+/// Nagle's delay off and keep-alive on.
+///
+/// # Errors
+/// The port is in use (by another process of the same user too, which SO_REUSEPORT alone would
+/// let pass), needs a privilege, or the address is not this machine's.
+pub fn listen(address: SocketAddr, count: usize) -> Result<Listeners, StartError> {
+    let failed = |error: io::Error| {
+        StartError::from_listen(address, error.raw_os_error().unwrap_or(libc::EIO))
+    };
+    if address.port() != 0 {
+        claim(address).map_err(failed)?;
+    }
+    let mut opened: Vec<socket2::Socket> = Vec::with_capacity(count);
+    let mut bound = address;
+    for _ in 0..count {
+        let socket = open(bound).map_err(failed)?;
+        bound = socket
+            .local_addr()
+            .and_then(|local| local.as_socket().ok_or(io::ErrorKind::Unsupported.into()))
+            .map_err(failed)?;
+        opened.push(socket);
+    }
+    let sockets = opened.into_iter().map(|socket| Socket(socket.into_raw_fd() as u32)).collect();
+    Ok(Listeners { address: bound, sockets })
+}
+
+impl Listeners {
+    /// Closes the sockets; for those that no shard took over.
+    pub fn close(self) {
+        self.sockets.into_iter().for_each(|socket| sys::close(socket.0));
+    }
+}
+
+fn stream(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket =
+        socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    Ok(socket)
+}
+
+/// Fails if anybody listens there, be it with SO_REUSEPORT.
+fn claim(address: SocketAddr) -> io::Result<()> {
+    let socket = stream(address)?;
+    socket.bind(&SockAddr::from(address))
+}
+
+fn open(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = stream(address)?;
+    socket.set_reuse_port(true)?;
+    // Accepted sockets inherit these.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_keepalive(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: all shards share one port, found by the first; a second claim of it is refused.
+    #[test]
+    fn shares_a_port_and_refuses_a_second_claim() {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let listeners = listen(any, 3).unwrap();
+        assert_eq!(listeners.sockets.len(), 3);
+        let taken = listeners.address;
+        assert_ne!(taken.port(), 0);
+        assert_eq!(listen(taken, 1).unwrap_err(), StartError::PortInUse { address: taken });
+        listeners.close();
+        listen(taken, 1).unwrap().close();
+    }
+
+    #[test]
+    fn refuses_an_address_of_somebody_else() {
+        let address: SocketAddr = "192.0.2.1:9092".parse().unwrap();
+        let refused = listen(address, 1).unwrap_err();
+        assert_eq!(refused, StartError::AddressUnavailable { address });
+    }
+}

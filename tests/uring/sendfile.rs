@@ -1,0 +1,149 @@
+//! Files to sockets.
+
+use crate::support::{Bench, feature_sets, pattern_file};
+use pinion::base::limits::SEND_FILE_CHUNK;
+use pinion::io::{File, Op, OpenMode, Output, Residency, Socket};
+use std::io::Read;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+/// Throws a file's pages out of the page cache.
+fn evict(path: &Path) {
+    let name = format!("of={}", path.display());
+    let arguments = [&name, "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none"];
+    assert!(Command::new("dd").args(arguments).status().unwrap().success());
+}
+
+/// Sends a whole file and gives the number of operations that took.
+fn send_whole(
+    bench: &mut Bench,
+    socket: Socket,
+    file: File,
+    length: u64,
+    residency: Residency,
+) -> u64 {
+    let mut position = 0;
+    let mut operations = 0;
+    while position < length {
+        let rest = (length - position) as u32;
+        let op = Op::SendFile { socket, file, position, length: rest, residency };
+        match bench.run(op).unwrap() {
+            Output::SentFile { count } => {
+                assert!(count > 0 && count <= rest.min(SEND_FILE_CHUNK));
+                position += u64::from(count);
+            }
+            other => panic!("{other:?}"),
+        }
+        operations += 1;
+    }
+    operations
+}
+
+fn reader(mut theirs: TcpStream, length: usize) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut got = vec![0; length];
+        theirs.read_exact(&mut got).unwrap();
+        got
+    })
+}
+
+/// Goal: hot and cold ranges arrive as they are in the file, by the lane that is theirs.
+#[test]
+fn sends_what_the_file_holds() {
+    const LENGTH: usize = 5_000_001;
+    for allowed in feature_sets() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0.log");
+        let content = pattern_file(&path, LENGTH);
+        let mut bench = Bench::allowing(allowed);
+        let (accept, address) = bench.listen();
+        let file = bench.open(&path, OpenMode::Read);
+        for (residency, cold) in
+            [(Residency::Resident, false), (Residency::Unknown, false), (Residency::Unknown, true)]
+        {
+            if cold {
+                evict(&path);
+            }
+            let before = bench.uring.counters();
+            let (socket, theirs) = bench.connect(accept, address);
+            let reader = reader(theirs, LENGTH);
+            send_whole(&mut bench, socket, file, LENGTH as u64, residency);
+            assert!(reader.join().unwrap() == content);
+            let after = bench.uring.counters();
+            let hot_bytes = after.hot_bytes - before.hot_bytes;
+            let cold_bytes = after.cold_bytes - before.cold_bytes;
+            assert_eq!(hot_bytes + cold_bytes, LENGTH as u64);
+            assert_eq!(cold_bytes > 0, cold, "{cold_bytes} bytes went by the cold lane");
+            bench.run(Op::CloseSocket { socket }).unwrap();
+        }
+        let (socket, _theirs) = bench.connect(accept, address);
+        let past = LENGTH as u64;
+        for residency in [Residency::Resident, Residency::Unknown] {
+            let op = Op::SendFile { socket, file, position: past, length: 10, residency };
+            assert!(matches!(bench.run(op).unwrap(), Output::SentFile { count: 0 }));
+        }
+        bench.run(Op::CloseFile { file }).unwrap();
+    }
+}
+
+/// Goal: peers that read nothing hold up their own sendfiles only, hot or cold, however many
+/// they are; once they read, they get everything; and a waiting sendfile can be cancelled.
+#[test]
+fn slow_readers_delay_only_themselves() {
+    const LENGTH: usize = 16 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("0.log");
+    let content = pattern_file(&path, LENGTH);
+    let mut bench = Bench::new();
+    let (accept, address) = bench.listen();
+    let file = bench.open(&path, OpenMode::Read);
+    let mut stuck = Vec::new();
+    for index in 0..12 {
+        evict(&path);
+        let (socket, theirs) = bench.connect(accept, address);
+        let residency = if index % 2 == 0 { Residency::Unknown } else { Residency::Resident };
+        let mut position = 0;
+        loop {
+            let op = Op::SendFile { socket, file, position, length: u32::MAX, residency };
+            let token = bench.submit(op);
+            bench.idle(std::time::Duration::from_millis(20));
+            match bench.poll(token).map(|completion| completion.result.unwrap()) {
+                Some(Output::SentFile { count }) => position += u64::from(count),
+                Some(other) => panic!("{other:?}"),
+                None => break stuck.push((token, socket, theirs, position)),
+            }
+        }
+    }
+    evict(&path);
+    let (socket, theirs) = bench.connect(accept, address);
+    let quick = reader(theirs, LENGTH);
+    send_whole(&mut bench, socket, file, LENGTH as u64, Residency::Unknown);
+    assert!(quick.join().unwrap() == content);
+
+    let (token, socket, theirs, mut position) = stuck.pop().unwrap();
+    let slow = reader(theirs, LENGTH);
+    match bench.next(token).result.unwrap() {
+        Output::SentFile { count } => position += u64::from(count),
+        other => panic!("{other:?}"),
+    }
+    while position < LENGTH as u64 {
+        let residency = Residency::Unknown;
+        let op = Op::SendFile { socket, file, position, length: u32::MAX, residency };
+        match bench.run(op).unwrap() {
+            Output::SentFile { count } => position += u64::from(count),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(slow.join().unwrap() == content);
+
+    let (token, socket, _theirs, _) = stuck.pop().unwrap();
+    bench.run(Op::Cancel { target: token }).unwrap();
+    assert!(bench.next(token).result.unwrap_err().is_cancelled());
+    bench.run(Op::CloseSocket { socket }).unwrap();
+
+    let (token, _, theirs, _) = stuck.pop().unwrap();
+    drop(theirs);
+    let error = bench.next(token).result.unwrap_err();
+    assert!(matches!(error.errno, libc::EPIPE | libc::ECONNRESET), "{error}");
+}
