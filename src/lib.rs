@@ -8,4 +8,5 @@ pub mod base;
 pub mod wire;
 pub mod io;
 pub mod metrics;
+pub mod log;
 pub mod control;

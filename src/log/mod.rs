@@ -1,0 +1,4 @@
+//! One partition.
+
+pub mod config;
+pub use config::LogConfig;
