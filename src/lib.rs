@@ -9,4 +9,5 @@ pub mod wire;
 pub mod io;
 pub mod metrics;
 pub mod log;
+pub mod metadata;
 pub mod control;
