@@ -11,3 +11,4 @@ pub mod metrics;
 pub mod log;
 pub mod metadata;
 pub mod control;
+pub mod config;

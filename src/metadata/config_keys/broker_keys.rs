@@ -64,9 +64,23 @@ fn listener_fault(listener: &str) -> Option<String> {
     parse_listener(listener).err()
 }
 
+/// Reads `IP:PORT`, or `:PORT` for all interfaces, or nothing for no address.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_metrics_address(address: &str) -> Result<Option<SocketAddr>, String> {
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let host = if address.starts_with(':') { "0.0.0.0" } else { "" };
+    format!("{host}{address}").parse().map(Some).map_err(|_| {
+        "Must be IP:PORT, such as 127.0.0.1:9644, or :PORT for all interfaces, or empty for none"
+            .into()
+    })
+}
+
 fn metrics_address_fault(address: &str) -> Option<String> {
-    (!address.is_empty() && address.parse::<SocketAddr>().is_err())
-        .then(|| "Must be IP:PORT, such as 127.0.0.1:9644, or empty for none".into())
+    parse_metrics_address(address).err()
 }
 
 fn directory_fault(directory: &str) -> Option<String> {
@@ -402,7 +416,8 @@ pub(super) const BROKER_KEYS: &[ConfigKey] = &[
         "pinion.metrics.listen",
         Kind::String(Allowed::Checked(metrics_address_fault)),
         Some("127.0.0.1:9644"),
-        "IP:PORT of the HTTP server for /metrics and /healthz; empty for none.",
+        "IP:PORT of the HTTP server for /metrics and /healthz; :PORT for all interfaces, empty for \
+         none.",
     ),
     fixed(
         "pinion.shard.receive.bytes",

@@ -13,6 +13,7 @@ mod topic_keys;
 #[cfg(test)]
 mod tests;
 
+pub use broker_keys::{parse_cores, parse_listener, parse_metrics_address};
 pub use kind::{ConfigFault, Kind};
 
 /// What a key belongs to.

@@ -152,7 +152,10 @@ fn special_texts_are_checked() {
     for bad in ["", "all", "3-1", "1,1", "0-3,2", "0-65535"] {
         assert!(!check("cores", bad), "{bad}");
     }
-    assert!(check("pinion.metrics.listen", "") && !check("pinion.metrics.listen", ":9644"));
+    for good in ["", ":9644", "127.0.0.1:9644", "[::1]:9644"] {
+        assert!(check("pinion.metrics.listen", good), "{good}");
+    }
+    assert!(!check("pinion.metrics.listen", "9644"));
     assert!(!check("log.dirs", "/a,/b"));
 }
 
