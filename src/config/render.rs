@@ -1,7 +1,6 @@
 //! The documentation of every key, as a configuration file.
 
 use crate::metadata::config_keys::{self, ConfigKey, Kind};
-use std::fmt::Write;
 
 const WIDTH: usize = 96;
 
@@ -34,7 +33,7 @@ pub fn render_documented() -> String {
             Some(default) => format!("{} = {}", key.name, literal(key, default)),
             None => format!("{} =   # unset", key.name),
         };
-        writeln!(text, "# {kind}; {change}\n#{assignment}").expect("a String takes everything");
+        text.push_str(&format!("# {kind}; {change}\n#{assignment}\n"));
     }
     text
 }

@@ -29,6 +29,7 @@ pub mod placement;
 pub mod producer_ids;
 mod recovery;
 mod snapshot;
+mod start_error;
 mod static_config;
 pub mod topics;
 
@@ -37,5 +38,6 @@ pub use error::MetadataError;
 pub use image::{ChangeMisfit, Image, Topic};
 pub use metadata_log::{MetadataFact, MetadataLog, MetadataOut, MetadataToken};
 pub use opening::{Opening, open};
-pub use recovery::{LOG_NAME, METADATA_DIRECTORY, RecoveryReport, StartError};
+pub use recovery::{LOG_NAME, METADATA_DIRECTORY, RecoveryReport};
+pub use start_error::StartError;
 pub use static_config::StaticConfig;
