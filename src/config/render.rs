@@ -48,7 +48,7 @@ fn literal(key: &ConfigKey, value: &str) -> String {
 fn wrap(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("never empty");
+        let line = lines.last_mut().expect("there is always a last line");
         if !line.is_empty() && line.len() + 1 + word.len() > WIDTH - "# ".len() {
             lines.push(word.to_owned());
         } else {
