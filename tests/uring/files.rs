@@ -1,6 +1,6 @@
 //! Files and directories.
 
-use crate::support::{Bench, feature_sets, pattern};
+use crate::support::{Bench, directory, feature_sets, pattern};
 use bytes::Bytes;
 use pinion::io::{Gather, Op, OpenMode, Output, Startup};
 use std::fs;
@@ -8,7 +8,7 @@ use std::fs;
 /// Goal: a write of more pieces than the kernel takes at once lands whole, at its position.
 #[test]
 fn writes_many_pieces_and_reads_them_back() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = directory();
     let mut bench = Bench::new();
     let file = bench.open(&directory.path().join("log"), OpenMode::Create);
     let whole = Bytes::from(pattern(300_000));
@@ -39,7 +39,7 @@ fn writes_many_pieces_and_reads_them_back() {
 #[test]
 fn files_live_through_their_lives() {
     for allowed in feature_sets() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = directory();
         let mut bench = Bench::allowing(allowed);
         let mut startup = Startup::new(&mut bench.uring);
         let logs = directory.path().join("logs");
@@ -76,7 +76,7 @@ fn files_live_through_their_lives() {
 /// Goal: failures carry the operation's name and the kernel's error.
 #[test]
 fn failures_say_what_and_why() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = directory();
     let mut bench = Bench::new();
     let missing = directory.path().join("missing");
     let check = |bench: &mut Bench, op: Op, operation: &str, errno: i32| {

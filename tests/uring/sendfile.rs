@@ -1,6 +1,6 @@
 //! Files to sockets.
 
-use crate::support::{Bench, feature_sets, pattern_file};
+use crate::support::{Bench, directory, feature_sets, pattern_file};
 use pinion::base::limits::SEND_FILE_CHUNK;
 use pinion::io::{File, Op, OpenMode, Output, Residency, Socket};
 use std::io::Read;
@@ -53,7 +53,7 @@ fn reader(mut theirs: TcpStream, length: usize) -> std::thread::JoinHandle<Vec<u
 fn sends_what_the_file_holds() {
     const LENGTH: usize = 5_000_001;
     for allowed in feature_sets() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = directory();
         let path = directory.path().join("0.log");
         let content = pattern_file(&path, LENGTH);
         let mut bench = Bench::allowing(allowed);
@@ -87,12 +87,35 @@ fn sends_what_the_file_holds() {
     }
 }
 
+/// Goal: a reader of old records does not fill the page cache with them: what was cold before it
+/// came is cold again after it.
+#[test]
+fn cold_reads_leave_the_page_cache_as_it_was() {
+    const LENGTH: usize = 24 << 20;
+    let directory = directory();
+    let path = directory.path().join("0.log");
+    pattern_file(&path, LENGTH);
+    evict(&path);
+    let mut bench = Bench::new();
+    let (accept, address) = bench.listen();
+    let file = bench.open(&path, OpenMode::Read);
+    for _ in 0..2 {
+        let before = bench.uring.counters().cold_bytes;
+        let (socket, theirs) = bench.connect(accept, address);
+        let reader = reader(theirs, LENGTH);
+        send_whole(&mut bench, socket, file, LENGTH as u64, Residency::Unknown);
+        reader.join().unwrap();
+        let cold_bytes = bench.uring.counters().cold_bytes - before;
+        assert!(cold_bytes > LENGTH as u64 / 2, "{cold_bytes} bytes were cold");
+    }
+}
+
 /// Goal: peers that read nothing hold up their own sendfiles only, hot or cold, however many
 /// they are; once they read, they get everything; and a waiting sendfile can be cancelled.
 #[test]
 fn slow_readers_delay_only_themselves() {
     const LENGTH: usize = 16 << 20;
-    let directory = tempfile::tempdir().unwrap();
+    let directory = directory();
     let path = directory.path().join("0.log");
     let content = pattern_file(&path, LENGTH);
     let mut bench = Bench::new();

@@ -2,8 +2,10 @@
 
 use crate::support::{Bench, feature_sets, pattern};
 use bytes::Bytes;
-use pinion::io::{Gather, Op, Output};
+use pinion::io::{Gather, Io, IoError, Op, Output, Socket, Token};
 use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 fn gather(bytes: &[u8]) -> Gather {
@@ -220,5 +222,67 @@ fn dropped_rings_leave_lent_bytes_alone() {
         theirs.write_all(b"unread").unwrap();
         drop(bench);
         assert_eq!(bytes, "kept");
+    }
+}
+
+/// Goal: what a tick submits goes to the kernel in one call, which also fetches what completed.
+#[test]
+fn a_tick_takes_one_system_call() {
+    const CONNECTIONS: usize = 16;
+    let mut bench = Bench::new();
+    let (accept, address) = bench.listen();
+    let connections: Vec<_> = (0..CONNECTIONS).map(|_| bench.connect(accept, address)).collect();
+    let before = bench.uring.counters();
+    for (index, (socket, _)) in connections.iter().enumerate() {
+        let op = Op::Send { socket: *socket, data: gather(b"reply"), more: false };
+        bench.uring.submit(Token(1000 + index as u64), op);
+    }
+    let mut completions = Vec::new();
+    bench.uring.wait(None, &mut completions);
+    assert_eq!(completions.len(), CONNECTIONS);
+    let after = bench.uring.counters();
+    assert_eq!(after.enters - before.enters, 1);
+    assert_eq!(after.system_calls, before.system_calls);
+}
+
+/// Goal: without a descriptor left an accept ends with that error, and works once submitted again.
+#[test]
+fn accepts_again_after_running_out_of_descriptors() {
+    let test = "sockets::child_without_descriptors";
+    let script = format!("ulimit -n 24; exec \"$0\" --exact {test} --ignored --nocapture");
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new("sh").arg("-c").arg(script).arg(program).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+#[ignore = "wants a process of its own, with few descriptors"]
+fn child_without_descriptors() {
+    let mut bench = Bench::new();
+    let (accept, address) = bench.listen();
+    let connection = bench.connect(accept, address);
+    let mut files = Vec::new();
+    let theirs = TcpStream::connect(address).unwrap();
+    let (first, _) = accepted(&mut bench, accept).unwrap();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    files.pop();
+    let late = TcpStream::connect(address).unwrap();
+    let error = accepted(&mut bench, accept).unwrap_err();
+    assert!(error.is_out_of_descriptors(), "{error}");
+    drop((files, theirs, connection));
+    bench.run(Op::CloseSocket { socket: first }).unwrap();
+    let listener = bench.listener;
+    let accept = bench.submit(Op::Accept { listener });
+    let (_, peer) = accepted(&mut bench, accept).unwrap();
+    assert_eq!(peer, late.local_addr().unwrap());
+}
+
+fn accepted(bench: &mut Bench, accept: Token) -> Result<(Socket, SocketAddr), IoError> {
+    match bench.next(accept).result? {
+        Output::Accepted { socket, peer } => Ok((socket, peer)),
+        other => panic!("accept gave {other:?}"),
     }
 }

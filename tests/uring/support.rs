@@ -11,6 +11,8 @@ use std::time::Duration;
 /// A ring and the completions that nobody has asked for yet.
 pub struct Bench {
     pub uring: Uring,
+    /// The latest listener.
+    pub listener: Socket,
     unclaimed: Vec<Completion>,
     next_token: u64,
 }
@@ -35,7 +37,7 @@ impl Bench {
         let mut options = UringOptions::new(ShardId(0), registry);
         adjust(&mut options);
         let uring = Uring::new(options).unwrap();
-        Bench { uring, unclaimed: Vec::new(), next_token: 0 }
+        Bench { uring, listener: Socket(u32::MAX), unclaimed: Vec::new(), next_token: 0 }
     }
 
     pub fn submit(&mut self, op: Op) -> Token {
@@ -90,7 +92,8 @@ impl Bench {
     pub fn listen(&mut self) -> (Token, SocketAddr) {
         let any = "127.0.0.1:0".parse().unwrap();
         let listeners = listen(any, 1).unwrap();
-        let token = self.submit(Op::Accept { listener: listeners.sockets[0] });
+        self.listener = listeners.sockets[0];
+        let token = self.submit(Op::Accept { listener: self.listener });
         (token, listeners.address)
     }
 
@@ -116,6 +119,11 @@ impl Bench {
             other => panic!("receive gave {other:?}"),
         }
     }
+}
+
+/// A directory on a disk: what `/tmp` holds may be memory, which never gets cold.
+pub fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
 /// Bytes in which every position of a few megabytes is recognisable.

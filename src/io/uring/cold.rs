@@ -43,6 +43,11 @@ impl Range {
         Range { file, position, length }
     }
 
+    fn page_count(&self, page_size: u64) -> u64 {
+        let end = self.position + u64::from(self.length);
+        end.div_ceil(page_size) - self.position / page_size
+    }
+
     fn overlaps(&self, other: &Range) -> bool {
         let end = |range: &Range| range.position + u64::from(range.length);
         self.file == other.file && self.position < end(other) && other.position < end(self)
@@ -59,6 +64,9 @@ pub(super) struct ColdLane {
     queue: VecDeque<Key>,
     /// Empty pipes.
     spare: Vec<Pipe>,
+    /// Where the content of pipes goes that no socket took.
+    sink: Option<std::fs::File>,
+    page_size: u64,
     /// Ranges that were absent before they were sent, oldest first.
     sent: VecDeque<Range>,
 }
@@ -70,6 +78,8 @@ impl ColdLane {
             reading: Vec::with_capacity(reads_max),
             queue: VecDeque::new(),
             spare: Vec::new(),
+            sink: std::fs::File::options().write(true).open("/dev/null").ok(),
+            page_size: sys::page_size(),
             sent: VecDeque::new(),
         }
     }
@@ -92,14 +102,14 @@ impl Uring {
     pub(super) fn send_unknown(&mut self, key: Key) {
         let sending = self.sending(key);
         let range = Range::of(sending);
-        let pages = sending.page_count();
         let socket = sending.socket;
+        let pages = range.page_count(self.cold.page_size);
         self.counters.system_calls += 1;
-        // A kernel that cannot tell: cold to be sure.
-        let cached = sys::cached_pages(range.file, range.position, range.length).unwrap_or(0);
+        let cached = sys::cached_pages(range.file, range.position, range.length);
         // Pages that are being read count as cached.
         let being_read = self.cold.reading.iter().any(|reading| reading.overlaps(&range));
-        if cached >= pages && !being_read {
+        // From a kernel that cannot tell: cold, to be sure.
+        if cached.is_ok_and(|cached| cached >= pages) && !being_read {
             return self.send_hot(key);
         }
         self.counters.system_calls += 1;
@@ -107,7 +117,7 @@ impl Uring {
             return self.await_writable(key);
         }
         if self.cold.reading.len() < self.cold.reads_max {
-            self.fill(key, cached == 0 && !being_read);
+            self.fill(key, cached == Ok(0) && !being_read);
         } else {
             self.sending(key).stage = Stage::Queued;
             self.cold.queue.push_back(key);
@@ -152,37 +162,56 @@ impl Uring {
         let index = reading.iter().position(same).expect("what is read is noted");
         reading.swap_remove(index);
 
-        let drained = outcome.and_then(|filled| self.drain(&pipe, socket, filled));
-        match drained {
-            // Still full: so is the pipe, which is thrown away with what is in it.
+        let filled = outcome.unwrap_or(0);
+        if absent && filled > 0 {
+            self.drop_later(Range { length: filled, ..range });
+        }
+        let sent = outcome.and_then(|filled| self.drain(pipe, socket, filled));
+        match sent {
+            // As full as before: what was read is in the page cache by now.
             Err(libc::EAGAIN) => self.await_writable(key),
-            Err(errno) => self.finish(key, Err(errno)),
-            Ok(Drained { count, left_over }) => {
-                if left_over == 0 {
-                    self.cold.spare.push(pipe);
-                }
-                if absent && count > 0 {
-                    self.drop_later(Range { length: count, ..range });
-                }
-                self.finish(key, Ok(Output::SentFile { count }));
-            }
+            outcome => self.finish(key, outcome.map(|count| Output::SentFile { count })),
         }
         self.next_in_queue();
     }
 
-    fn drain(&mut self, pipe: &Pipe, socket: Socket, filled: u32) -> Result<Drained, Errno> {
-        let mut left_over = filled;
-        while left_over > 0 {
+    /// Sends as much of a pipe's content as the socket takes, throws the rest away, and keeps
+    /// the pipe for the next range.
+    fn drain(&mut self, pipe: Pipe, socket: Socket, filled: u32) -> Result<u32, Errno> {
+        let mut sent = 0;
+        let mut outcome = Ok(());
+        while sent < filled {
             self.counters.system_calls += 1;
-            match sys::splice_to_socket(&pipe.read, socket, left_over) {
+            match sys::splice(&pipe.read, socket.0 as RawFd, filled - sent) {
                 Ok(0) => break,
-                Ok(count) => left_over -= count,
-                Err(libc::EAGAIN) if left_over < filled => break,
-                Err(errno) => return Err(errno),
+                Ok(count) => sent += count,
+                Err(errno) => {
+                    outcome = Err(errno);
+                    break;
+                }
             }
         }
-        self.counters.cold_bytes += u64::from(filled - left_over);
-        Ok(Drained { count: filled - left_over, left_over })
+        self.counters.cold_bytes += u64::from(sent);
+        if self.empty(&pipe, filled - sent) {
+            self.cold.spare.push(pipe);
+        }
+        match outcome {
+            Err(errno) if sent == 0 => Err(errno),
+            _ => Ok(sent),
+        }
+    }
+
+    /// Throws away what a pipe holds; `false` if that does not work.
+    fn empty(&mut self, pipe: &Pipe, mut left_over: u32) -> bool {
+        while left_over > 0 {
+            let Some(sink) = &self.cold.sink else { return false };
+            self.counters.system_calls += 1;
+            match sys::splice(&pipe.read, sink.as_raw_fd(), left_over) {
+                Ok(count @ 1..) => left_over -= count,
+                _ => return false,
+            }
+        }
+        true
     }
 
     fn next_in_queue(&mut self) {
@@ -210,10 +239,4 @@ impl Uring {
             unsafe { self.ring.push(&entry) };
         }
     }
-}
-
-/// What went from a pipe into a socket, and what stayed behind.
-struct Drained {
-    count: u32,
-    left_over: u32,
 }

@@ -27,6 +27,8 @@ mod sendfile;
 mod slots;
 mod sockets;
 mod sys;
+#[cfg(test)]
+mod tests;
 mod vectored;
 mod wake;
 
@@ -392,8 +394,8 @@ impl Io for Uring {
             }
             self.reap();
             completions.append(&mut self.finished);
-            let expired = until.is_some_and(|until| until <= sys::monotonic());
-            if completions.len() > before || expired {
+            let expired = || until.is_some_and(|until| until <= sys::monotonic());
+            if completions.len() > before || expired() {
                 break;
             }
         }

@@ -60,6 +60,8 @@ pub(super) struct Ring {
     features: Features,
     /// Entries handed over that have not completed for the last time.
     outstanding: usize,
+    /// Completions that were taken out to make room in the kernel's queues.
+    early: Vec<Reaped>,
     enters: u64,
 }
 
@@ -73,7 +75,7 @@ impl Ring {
     ) -> Result<Ring, StartError> {
         let (uring, mode) = build(entries, allowed)?;
         let features = probe(&uring, mode, allowed)?;
-        let mut ring = Ring { uring, features, outstanding: 0, enters: 0 };
+        let mut ring = Ring { uring, features, outstanding: 0, early: Vec::new(), enters: 0 };
         ring.limit_workers(core, network_workers_max, allowed);
         Ok(ring)
     }
@@ -141,6 +143,10 @@ impl Ring {
         // SAFETY: the caller's promise.
         while unsafe { self.uring.submission().push(entry) }.is_err() {
             self.enter(Sleep::No);
+            // The kernel may refuse to take more before it has told what became of the others.
+            let mut early = std::mem::take(&mut self.early);
+            self.reap(&mut early);
+            self.early = early;
         }
     }
 
@@ -152,7 +158,7 @@ impl Ring {
 
     /// Whether completions are there to be reaped without an enter.
     pub(super) fn has_completions(&mut self) -> bool {
-        !self.uring.completion().is_empty()
+        !self.early.is_empty() || !self.uring.completion().is_empty()
     }
 
     /// Hands the queued entries over, lets the kernel post completions, and sleeps for one.
@@ -194,6 +200,7 @@ impl Ring {
 
     /// Moves all completions out of the ring.
     pub(super) fn reap(&mut self, reaped: &mut Vec<Reaped>) {
+        reaped.append(&mut self.early);
         reaped.extend(self.uring.completion().map(|entry| Reaped {
             user_data: entry.user_data(),
             result: entry.result(),

@@ -32,14 +32,6 @@ pub(super) enum Stage {
     Filling { pipe: Pipe, absent: bool },
 }
 
-impl SendFile {
-    /// Pages that the range touches.
-    pub(super) fn page_count(&self) -> u64 {
-        const PAGE: u64 = 4096;
-        (self.position + u64::from(self.length)).div_ceil(PAGE) - self.position / PAGE
-    }
-}
-
 impl Uring {
     pub(super) fn send_file(
         &mut self,

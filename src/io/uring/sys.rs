@@ -69,20 +69,22 @@ pub(super) fn send_file(
     .map(|count| count as u32)
 }
 
-/// splice(2) from a pipe to a socket, without waiting for either.
-pub(super) fn splice_to_socket(pipe: &OwnedFd, socket: Socket, length: u32) -> Result<u32, Errno> {
+/// splice(2) from a pipe to what is no pipe, without waiting for either.
+pub(super) fn splice(pipe: &OwnedFd, target: RawFd, length: u32) -> Result<u32, Errno> {
     let flags = libc::SPLICE_F_NONBLOCK | libc::SPLICE_F_MOVE;
-    retry(|| {
-        // SAFETY: both are file descriptors; a pipe and a socket have no position.
-        unsafe {
-            let none = std::ptr::null_mut();
-            libc::splice(pipe.as_raw_fd(), none, socket.0 as RawFd, none, length as usize, flags)
-        }
-    })
-    .map(|count| count as u32)
+    let (source, none) = (pipe.as_raw_fd(), std::ptr::null_mut());
+    // SAFETY: both are file descriptors, and neither gets a position.
+    retry(|| unsafe { libc::splice(source, none, target, none, length as usize, flags) })
+        .map(|count| count as u32)
 }
 
-/// Pages of a file range, and how many of them are in the page cache (cachestat(2)).
+/// The size of a page in bytes.
+pub(super) fn page_size() -> u64 {
+    // SAFETY: takes a number.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
+/// How many pages of a file range are in the page cache (cachestat(2)).
 /// Pages that are still being read count as cached.
 pub(super) fn cached_pages(file: File, position: u64, length: u32) -> Result<u64, Errno> {
     #[repr(C)]
