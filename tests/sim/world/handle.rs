@@ -78,6 +78,14 @@ impl World {
         self.machine().network.client_forget(id);
     }
 
+    /// The process ends with nothing in flight, which nobody counts as a crash.
+    ///
+    /// # Panics
+    /// If something is on its way to the disk.
+    pub fn shut_down(&self) {
+        self.machine().shut_down();
+    }
+
     /// The process or the machine dies.
     pub fn crash(&self, crash: Crash) {
         self.machine().crash(crash);

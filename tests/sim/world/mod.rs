@@ -14,7 +14,7 @@ pub mod trace;
 mod tests;
 
 pub use agenda::Delay;
-pub use disk::Disk;
+pub use disk::{Disk, Fault};
 pub use handle::{SimIo, World};
 pub use network::{ConnectionId, End, Network, Weather};
 
@@ -84,7 +84,7 @@ impl Machine {
         let mut random = Random::new(seed);
         Machine {
             agenda: Agenda::new(random.fork()),
-            disk: Disk::new(None),
+            disk: Disk::default(),
             network: Network::new(Weather::default()),
             stations: Stations::default(),
             trace: Trace::default(),
@@ -135,14 +135,10 @@ impl Machine {
                 self.network.start(ticket, op, &mut self.agenda, &mut self.disk);
             }
             Op::Cancel { target } => {
-                let target = Ticket { token: target, ..ticket };
                 // What is on the disk already runs to its end.
-                let on_disk = self.on_disk.values().any(|(other, _)| {
-                    other.station == target.station && other.token == target.token
-                });
-                let is_found = self.network.cancel(target, &mut self.agenda, &mut self.disk);
-                let result = if is_found || on_disk { Ok(Output::Done) } else { Err(libc::ENOENT) };
-                self.complete_soon(ticket, result);
+                let target = Ticket { token: target, ..ticket };
+                self.network.cancel(target, &mut self.agenda, &mut self.disk);
+                self.complete_soon(ticket, Ok(Output::Done));
             }
             Op::Wake { shard } => {
                 let woken = self.stations.of(shard);
@@ -209,6 +205,13 @@ impl Machine {
         let (ticket, started) = self.on_disk.remove(&number).expect("it was in flight");
         let result = self.disk.finish(started, &mut self.agenda.random);
         self.deliver(ticket.station, Completion { token: ticket.token, result, more: false });
+    }
+
+    /// The process ends; files that it left open are closed.
+    fn shut_down(&mut self) {
+        assert!(self.on_disk.is_empty(), "operations are in flight at the end");
+        self.crash(Crash::Process);
+        self.crash_count -= 1;
     }
 
     /// The process or the machine dies. Handles in use fail every operation from now on.

@@ -1,8 +1,7 @@
 //! The world keeps the promises of the seam, and notices who breaks them.
 
-use super::disk::Fault;
 use super::network::End;
-use super::{Crash, Delay, SimIo, Waiting, Weather, World};
+use super::{Crash, Delay, Fault, SimIo, Waiting, Weather, World};
 use crate::random::Random;
 use pinion::base::ShardId;
 use pinion::io::{
@@ -269,6 +268,7 @@ fn connected(world: &World) -> (SimIo, super::ConnectionId, Socket) {
 fn a_stream_arrives_in_order() {
     for seed in 0..50 {
         let world = World::new(seed);
+        world.machine().network.weather.out_of_buffers_one_in = 50;
         let (mut io, client, socket) = connected(&world);
         let sent: Vec<u8> = (0..30_000u32).map(|i| (i % 251) as u8).collect();
         world.client_send(client, &sent);
@@ -412,7 +412,7 @@ fn a_cancelled_operation_completes() {
     assert!(cancelled.result.unwrap_err().is_cancelled());
     cancel.result.unwrap();
     io.submit(Token(2), Op::Cancel { target: Token(1) });
-    assert!(complete(&mut io, 2).result.unwrap_err().is_not_found());
+    complete(&mut io, 2).result.expect("there may be nothing left to cancel");
 }
 
 /// Goal: a wake reaches the other shard, which would have slept on.

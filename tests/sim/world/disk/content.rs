@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// `cached` is the page cache, which survives the process; `durable` is the disk without the
 /// unsynced changes. The disk may have written back any of those, each sector as of any moment
 /// since the last sync: [`Content::lose_power`] draws one such outcome.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Content {
     cached: Vec<u8>,
     durable: Vec<u8>,
@@ -17,7 +17,7 @@ pub struct Content {
     allocated: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Change {
     Write { position: u64, bytes: Vec<u8> },
     SetLength(u64),
@@ -141,39 +141,45 @@ fn surviving(durable: &[u8], changes: &[Change], random: &mut Random) -> Vec<u8>
         changes[..count].iter().for_each(|change| change.apply(&mut result));
         return result;
     }
+    // Lengths are journalled: those of a prefix of the changes happened, each as a whole.
+    let lengths_kept = Unsynced::<Change>::draw_limit(changes.len(), random);
     let sector = random.pick(&[512, super::PAGE]);
     // Each sector was written back for the last time at a moment of its own.
-    let mut kept: BTreeMap<u64, usize> = BTreeMap::new();
-    let mut is_kept = |sector: u64, order: usize, random: &mut Random| {
-        let draw = || Unsynced::<Change>::draw_limit(changes.len(), random);
-        order < *kept.entry(sector).or_insert_with(draw)
-    };
+    let mut sectors_kept: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut length = durable.len() as u64;
     for (order, change) in changes.iter().enumerate() {
-        let (start, end) = match change {
-            Change::Write { position, bytes } => (*position, position + bytes.len() as u64),
-            Change::SetLength(length) => (*length, result.len() as u64),
-        };
-        let mut from = start;
-        while from < end {
-            let to = end.min((from / sector + 1) * sector);
-            if is_kept(from / sector, order, random) {
-                match change {
-                    Change::Write { bytes, .. } => {
-                        let piece = &bytes[(from - start) as usize..(to - start) as usize];
-                        patch(&mut result, from, piece);
+        if order < lengths_kept {
+            length = change.length_after(length);
+        }
+        match change {
+            Change::SetLength(_) if order < lengths_kept => change.apply(&mut result),
+            // What was written after it went to blocks that the file never got.
+            Change::SetLength(_) => break,
+            Change::Write { position, bytes } => {
+                for (at, piece) in sectors(*position, bytes, sector) {
+                    let draw = || Unsynced::<Change>::draw_limit(changes.len(), random);
+                    if order < *sectors_kept.entry(at / sector).or_insert_with(draw) {
+                        patch(&mut result, at, piece);
                     }
-                    Change::SetLength(_) => result[from as usize..to as usize].fill(0),
                 }
             }
-            from = to;
         }
     }
-    let length_kept = Unsynced::<Change>::draw_limit(changes.len(), random);
-    let length = changes[..length_kept]
-        .iter()
-        .fold(durable.len() as u64, |length, change| change.length_after(length));
     result.resize(length as usize, 0);
     result
+}
+
+/// Cuts bytes at the boundaries of sectors.
+fn sectors(position: u64, bytes: &[u8], sector: u64) -> impl Iterator<Item = (u64, &[u8])> {
+    let mut from = position;
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let length = (sector - from % sector).min(rest.len() as u64);
+        let (piece, after) = rest.split_at(length as usize);
+        let at = from;
+        (from, rest) = (from + length, after);
+        (!piece.is_empty()).then_some((at, piece))
+    })
 }
 
 #[cfg(test)]
@@ -209,6 +215,28 @@ mod tests {
             fates.insert((first, counts.min(1) + counts / 8192));
         }
         assert_eq!(fates.len(), 6, "first kept or lost × second lost, torn or kept: {fates:?}");
+    }
+
+    /// Goal: a cut happens as a whole or not at all, whatever is written after it.
+    #[test]
+    fn a_cut_is_whole() {
+        let mut outcomes = std::collections::BTreeSet::new();
+        for seed in 0..300 {
+            let mut content = Content::default();
+            content.write(0, &[1; 9000]);
+            content.sync(content.mark());
+            content.set_length(1000);
+            content.write(1000, &[2; 10]);
+            content.lose_power(&mut Random::new(seed));
+            let cached = content.cached();
+            assert!(cached[..1000] == [1; 1000]);
+            if cached.len() == 9000 {
+                assert!(cached == [1; 9000], "seed {seed}");
+            }
+            outcomes.insert((cached.len(), cached.get(1000).copied()));
+        }
+        let cut = |byte| (1010, Some(byte));
+        assert_eq!(outcomes, [(1000, None), cut(0), cut(2), (9000, Some(1))].into());
     }
 
     /// Goal: a later sync does not bring back what a failed one lost, and reads do not show it.

@@ -15,14 +15,14 @@ type Entries = BTreeMap<String, InodeId>;
 /// A change of an entry is durable once the directory was synced; before, a power loss keeps or
 /// loses each change independently. That is POSIX's promise; journalling file systems keep a
 /// prefix of the changes, which is among the outcomes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Directory {
     cached: Entries,
     durable: Entries,
     unsynced: Unsynced<Change>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Change {
     Add(String, InodeId),
     Remove(String),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Faults that are planned, and a count of the calls that could be struck.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Faults {
     planned: Vec<Fault>,
     calls: BTreeMap<&'static str, u64>,

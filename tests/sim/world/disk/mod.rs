@@ -20,8 +20,8 @@ use unsynced::Mark;
 /// The unit of the page cache and of the disk's room, in bytes.
 pub const PAGE: u64 = 4096;
 
-/// The disk and the file handles of the running process.
-#[derive(Debug)]
+/// The disk and the file handles of the running process. Empty at first, and without bounds.
+#[derive(Debug, Clone, Default)]
 pub struct Disk {
     tree: Tree,
     open: BTreeMap<u32, OpenFile>,
@@ -54,19 +54,7 @@ pub struct Started {
 }
 
 impl Disk {
-    /// An empty file system; without a `capacity` in bytes it never fills.
-    pub fn new(capacity: Option<u64>) -> Disk {
-        Disk {
-            tree: Tree::default(),
-            open: BTreeMap::new(),
-            file_count: 0,
-            writing: Vec::new(),
-            capacity,
-            faults: Faults::default(),
-        }
-    }
-
-    /// Enlarges or shrinks the file system.
+    /// Gives the file system a size in bytes; without one it never fills.
     pub fn set_capacity(&mut self, capacity: Option<u64>) {
         self.capacity = capacity;
     }

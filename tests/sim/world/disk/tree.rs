@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 /// All files and directories, reachable or only held open.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Tree {
     nodes: BTreeMap<InodeId, Node>,
     node_count: u64,
 }
 
 /// What an inode is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Node {
     File(Content),
     Directory(Directory),

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 ///
 /// A sync covers the changes before its [`Mark`], which is taken when it starts: what is written
 /// while it runs is not promised to be durable when it ends.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Unsynced<C> {
     changes: VecDeque<C>,
     synced: u64,
