@@ -197,3 +197,60 @@ fn decompress_snappy_block(
     snap::raw::Decoder::new().decompress(block, &mut records[start..]).map_err(damaged)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records() -> Vec<u8> {
+        (0..100_000u32).flat_map(|n| (n / 7).to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn every_codec_survives_a_round_trip() {
+        for records in [records(), b"short".to_vec(), Vec::new()] {
+            for codec in Compression::ALL {
+                let compressed = compress(codec, &records).expect("compresses");
+                let restored = decompress(codec, &compressed, records.len());
+                assert_eq!(restored.expect("decompresses"), records, "{codec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn more_output_than_wanted_is_refused() {
+        let records = records();
+        for codec in Compression::ALL {
+            let compressed = compress(codec, &records).expect("compresses");
+            let result = decompress(codec, &compressed, records.len() - 1);
+            assert!(matches!(result, Err(CompressionError::TooLarge { .. })), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn damaged_input_is_an_error() {
+        for codec in [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd] {
+            assert!(decompress(codec, b"not compressed at all", 1000).is_err(), "{codec:?}");
+            let compressed = compress(codec, &records()).expect("compresses");
+            let cut = &compressed[..compressed.len() / 2];
+            assert!(decompress(codec, cut, 1_000_000).is_err(), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn a_bare_snappy_block_is_understood() {
+        let block = snap::raw::Encoder::new().compress_vec(b"records").expect("compresses");
+        let records = decompress(Compression::Snappy, &block, 100).expect("decompresses");
+        assert_eq!(records, b"records");
+    }
+
+    #[test]
+    fn names_and_ids_match() {
+        for codec in Compression::ALL {
+            assert_eq!(Compression::from_id(codec.id()), Some(codec));
+            assert_eq!(Compression::from_name(codec.name()), Some(codec));
+        }
+        assert_eq!(Compression::from_id(5), None);
+        assert_eq!(Compression::from_name("brotli"), None);
+    }
+}

@@ -20,6 +20,8 @@ pub mod compression;
 mod error;
 mod header;
 mod records;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 pub use batches::{Batch, Batches};
