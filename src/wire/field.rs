@@ -125,7 +125,7 @@ impl<'de: 'a, 'a> Decode<'de> for &'a str {
     }
 
     fn read<S: Source<'de>>(source: &mut S, shape: Shape) -> Result<Self, DecodeError> {
-        source.string(shape)?.ok_or(DecodeError::UnexpectedNull)
+        source.string(shape.nullable(false))?.ok_or(DecodeError::UnexpectedNull)
     }
 }
 
@@ -172,7 +172,7 @@ impl<'de: 'a, 'a> Decode<'de> for &'a [u8] {
     }
 
     fn read<S: Source<'de>>(source: &mut S, shape: Shape) -> Result<Self, DecodeError> {
-        source.bytes(shape)?.ok_or(DecodeError::UnexpectedNull)
+        source.bytes(shape.nullable(false))?.ok_or(DecodeError::UnexpectedNull)
     }
 }
 
@@ -207,7 +207,7 @@ impl<'de, T: Decode<'de>> Decode<'de> for Array<T> {
     }
 
     fn read<S: Source<'de>>(source: &mut S, shape: Shape) -> Result<Self, DecodeError> {
-        Self::read_nullable(source, shape)?.ok_or(DecodeError::UnexpectedNull)
+        Self::read_nullable(source, shape.nullable(false))?.ok_or(DecodeError::UnexpectedNull)
     }
 }
 
@@ -216,11 +216,11 @@ impl<'de, T: Decode<'de>> DecodeNullable<'de> for Array<T> {
         source: &mut S,
         shape: Shape,
     ) -> Result<Option<Self>, DecodeError> {
-        let shape = shape.nullable(false);
-        let Some(count) = source.count(shape, T::size_min(shape))? else { return Ok(None) };
+        let element = shape.nullable(false);
+        let Some(count) = source.count(shape, T::size_min(element))? else { return Ok(None) };
         let mut array = Array::with_capacity(count);
         for _ in 0..count {
-            array.push(T::read(source, shape)?);
+            array.push(T::read(source, element)?);
         }
         Ok(Some(array))
     }

@@ -6,6 +6,7 @@ use super::{DecodeError, Shape};
 ///
 /// The broker has one source, the bounded [`Reader`](super::Reader) over a frame's bytes. Because
 /// the schema asks only this trait, a test can put a generator of arbitrary values in its place.
+/// That one goes by [`Shape::nullable`]; a reader takes null where it finds it.
 pub trait Source<'de> {
     /// The next `N` bytes, of an integer, a float or a UUID.
     fn fixed<const N: usize>(&mut self) -> Result<[u8; N], DecodeError>;
