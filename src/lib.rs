@@ -12,3 +12,4 @@ pub mod log;
 pub mod metadata;
 pub mod control;
 pub mod config;
+pub mod cli;

@@ -1,0 +1,30 @@
+//! The arguments that every command with a broker takes.
+
+use super::{ClientError, Cluster};
+use clap::Args;
+use std::time::Duration;
+
+/// Which cluster, and how long to wait for it.
+#[derive(Debug, Clone, Args)]
+pub struct ClientArgs {
+    /// Brokers to ask first; one that answers is enough
+    #[arg(
+        short,
+        long,
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:9092"
+    )]
+    pub bootstrap: Vec<String>,
+
+    /// Longest wait for an answer, retries included, as in 30s or 2m
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+}
+
+impl ClientArgs {
+    /// Connects to the first broker that answers.
+    pub fn connect(&self) -> Result<Cluster, ClientError> {
+        Cluster::connect(self.bootstrap.clone(), self.timeout)
+    }
+}

@@ -1,0 +1,18 @@
+//! A small blocking Kafka client, for commands that ask one thing after another.
+//!
+//! Negotiates versions, finds leaders, tries again what the protocol calls retriable, and never
+//! waits without a limit. Works against any Kafka broker. Not for the data plane.
+
+mod args;
+mod cluster;
+mod connection;
+mod error;
+mod metadata;
+mod offsets;
+
+pub use args::ClientArgs;
+pub use cluster::Cluster;
+pub use connection::Connection;
+pub use error::ClientError;
+pub use metadata::{PartitionMetadata, TopicMetadata};
+pub use offsets::{EARLIEST, FoundOffset, LATEST, list_offsets};

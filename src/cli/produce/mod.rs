@@ -1,0 +1,172 @@
+//! `pinion produce`: lines of input as records.
+
+mod batches;
+mod input;
+mod partitioner;
+mod sender;
+
+use super::client::ClientArgs;
+use super::error::CliError;
+use crate::wire::record_batch::Compression;
+use batches::Batches;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+use input::parse_header;
+use partitioner::Partitioner;
+use sender::Sender;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Lines read ahead of the broker.
+const LINES_AHEAD_MAX: usize = 1024;
+
+const AFTER_HELP: &str = "\
+Examples:
+  echo 'hello' | pinion produce greetings
+  printf 'de:hallo\\nen:hello\\n' | pinion produce greetings --key-separator :
+  pinion produce events --file events.jsonl --compression zstd --header source=import
+
+A key goes to the partition that Kafka's Java client would choose. With acks all, the default,
+records are written once and in order, even if a request has to be repeated.";
+
+/// How many replicas must have a record before it counts as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Acks {
+    /// Nobody: the broker does not even answer
+    #[value(name = "0")]
+    None,
+    /// The leader
+    #[value(name = "1")]
+    Leader,
+    /// All in-sync replicas
+    All,
+}
+
+/// What to write, and how.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct ProduceArgs {
+    /// Name of the topic; created if the broker allows that
+    topic: String,
+
+    /// Read lines from a file instead of standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// What stands between key and value in a line
+    #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    key_separator: Option<String>,
+
+    /// A key or value of this text is null; a null value is a tombstone
+    #[arg(short, long, value_name = "TEXT")]
+    null_marker: Option<String>,
+
+    /// A header for every record; without a value it is null
+    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = parse_header)]
+    headers: Vec<(String, Option<Vec<u8>>)>,
+
+    /// Write everything to this partition
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    partition: Option<i32>,
+
+    /// Compression of the batches
+    #[arg(short = 'z', long, value_name = "CODEC", default_value = "none", value_parser = compression())]
+    compression: Compression,
+
+    /// Which replicas must have a record before it counts as written
+    #[arg(long, value_enum, default_value = "all")]
+    acks: Acks,
+
+    /// Bytes of records that make a batch, before compression
+    #[arg(long, value_name = "BYTES", default_value = "131072", value_parser = clap::value_parser!(u32).range(1..))]
+    batch_size: u32,
+
+    /// Longest wait for more records before a batch goes that is not full
+    #[arg(long, value_name = "DURATION", default_value = "5ms", value_parser = humantime::parse_duration)]
+    linger: Duration,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+fn compression() -> impl TypedValueParser<Value = Compression> {
+    PossibleValuesParser::new(Compression::ALL.map(Compression::name))
+        .map(|name| Compression::from_name(&name).expect("the parser allows these names only"))
+}
+
+/// Writes every line, and returns once the last is acknowledged.
+pub fn run(args: &ProduceArgs) -> Result<(), CliError> {
+    let lines = read_lines(args.file.clone())?;
+    let mut sender = Sender::connect(args)?;
+    let partition_count = sender.partition_count();
+    if let Some(partition) = args.partition.filter(|partition| *partition >= partition_count) {
+        let message = format!("partition {partition} of a topic with {partition_count} partitions");
+        return Err(CliError::usage(message));
+    }
+    let mut batches = Batches::new(args, Partitioner::new(partition_count, args.partition));
+    let mut oldest: Option<Instant> = None;
+    loop {
+        let wait = oldest.map_or(Duration::MAX, |at| args.linger.saturating_sub(at.elapsed()));
+        match next(&lines, wait) {
+            Ok(line) => {
+                oldest.get_or_insert_with(Instant::now);
+                batches.append(&line?, sender.producer());
+                if !batches.is_full() {
+                    continue;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return sender.send(batches.take()?),
+        }
+        sender.send(batches.take()?)?;
+        oldest = None;
+    }
+}
+
+type Line = Result<Vec<u8>, CliError>;
+
+fn next(lines: &Receiver<Line>, wait: Duration) -> Result<Line, RecvTimeoutError> {
+    match wait {
+        Duration::MAX => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        wait => lines.recv_timeout(wait),
+    }
+}
+
+/// Reads lines on a thread of its own, since reading may wait while a batch is due.
+fn read_lines(file: Option<PathBuf>) -> Result<Receiver<Line>, CliError> {
+    let (sender, receiver) = sync_channel(LINES_AHEAD_MAX);
+    let name = file.as_ref().map_or("standard input".to_owned(), |path| path.display().to_string());
+    let failure = move |source| CliError::File { path: name.clone(), source };
+    let input: Box<dyn Read + Send> = match &file {
+        Some(path) => Box::new(File::open(path).map_err(&failure)?),
+        None => Box::new(io::stdin()),
+    };
+    thread::spawn(move || forward(BufReader::new(input), &sender, failure));
+    Ok(receiver)
+}
+
+fn forward(
+    mut input: impl BufRead,
+    sender: &SyncSender<Line>,
+    failure: impl Fn(io::Error) -> CliError,
+) {
+    loop {
+        let mut line = Vec::new();
+        let result = match input.read_until(b'\n', &mut line) {
+            Ok(0) => return,
+            Ok(_) => {
+                line.pop_if(|last| *last == b'\n');
+                Ok(line)
+            }
+            Err(error) => Err(failure(error)),
+        };
+        let is_last = result.is_err();
+        if sender.send(result).is_err() || is_last {
+            return;
+        }
+    }
+}

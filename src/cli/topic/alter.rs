@@ -1,0 +1,95 @@
+//! `pinion topic alter`.
+
+use super::super::client::{ClientArgs, ClientError, Cluster};
+use super::super::error::CliError;
+use super::super::output::Output;
+use super::configs::RESOURCE_TOPIC;
+use super::{parse_config, subject};
+use crate::wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
+use crate::wire::api::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use clap::Args;
+use smallvec::smallvec;
+
+/// Operations of IncrementalAlterConfigs (KIP-339).
+const OPERATION_SET: i8 = 0;
+const OPERATION_DELETE: i8 = 1;
+
+/// What to change.
+#[derive(Debug, Args)]
+#[group(id = "change", required = true, multiple = true, args = ["partitions", "set", "unset"])]
+pub struct AlterArgs {
+    /// Name of the topic
+    name: String,
+
+    /// New number of partitions, more than before; keys may move to other partitions
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    partitions: Option<i32>,
+
+    /// Set a config
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_config)]
+    set: Vec<(String, String)>,
+
+    /// Return a config to its default
+    #[arg(long, value_name = "KEY")]
+    unset: Vec<String>,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+/// Changes the configs, then the number of partitions.
+pub fn run(args: &AlterArgs) -> Result<(), CliError> {
+    let mut cluster = args.client.connect()?;
+    if !args.set.is_empty() || !args.unset.is_empty() {
+        cluster.retry(|cluster| alter_configs(cluster, args))?;
+    }
+    if let Some(count) = args.partitions {
+        cluster.retry(|cluster| add_partitions(cluster, &args.name, count))?;
+    }
+    let mut output = Output::new();
+    output.line(format_args!("altered topic {}", args.name))?;
+    output.flush()
+}
+
+fn alter_configs(cluster: &mut Cluster, args: &AlterArgs) -> Result<(), ClientError> {
+    let set = args.set.iter().map(|(name, value)| AlterableConfig {
+        name,
+        config_operation: OPERATION_SET,
+        value: Some(value),
+    });
+    let unset = args.unset.iter().map(|name| AlterableConfig {
+        name,
+        config_operation: OPERATION_DELETE,
+        value: None,
+    });
+    let request = IncrementalAlterConfigsRequest {
+        resources: smallvec![AlterConfigsResource {
+            resource_type: RESOURCE_TOPIC,
+            resource_name: &args.name,
+            configs: set.chain(unset).collect(),
+        }],
+        validate_only: false,
+    };
+    let response = cluster.controller()?.call(&request)?;
+    let subject = subject(&args.name);
+    match response.responses.first() {
+        Some(result) => ClientError::check(&subject, result.error_code, result.error_message),
+        None => Err(ClientError::missing(&subject)),
+    }
+}
+
+fn add_partitions(cluster: &mut Cluster, name: &str, count: i32) -> Result<(), ClientError> {
+    let request = CreatePartitionsRequest {
+        topics: smallvec![CreatePartitionsTopic { name, count, assignments: None }],
+        timeout_ms: cluster.wait_max_ms(),
+        validate_only: false,
+    };
+    let response = cluster.controller()?.call(&request)?;
+    let subject = subject(name);
+    match response.results.first() {
+        Some(result) => ClientError::check(&subject, result.error_code, result.error_message),
+        None => Err(ClientError::missing(&subject)),
+    }
+}

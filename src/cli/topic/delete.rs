@@ -1,0 +1,55 @@
+//! `pinion topic delete`.
+
+use super::super::client::{ClientArgs, ClientError, Cluster};
+use super::super::error::CliError;
+use super::super::output::Output;
+use super::subject;
+use crate::wire::ErrorCode;
+use crate::wire::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
+use clap::Args;
+use smallvec::smallvec;
+
+/// The topics to delete.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// Names of the topics
+    #[arg(required = true)]
+    names: Vec<String>,
+
+    /// Succeed if a topic does not exist
+    #[arg(long)]
+    if_exists: bool,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+/// Deletes the topics one after another, up to the first that fails.
+pub fn run(args: &DeleteArgs) -> Result<(), CliError> {
+    let mut cluster = args.client.connect()?;
+    let mut output = Output::new();
+    for name in &args.names {
+        match cluster.retry(|cluster| delete(cluster, name)) {
+            Err(error) if args.if_exists && error.is_code(MISSING) => continue,
+            Err(error) => return Err(error.into()),
+            Ok(()) => output.line(format_args!("deleted topic {name}"))?,
+        }
+    }
+    output.flush()
+}
+
+const MISSING: ErrorCode = ErrorCode::UnknownTopicOrPartition;
+
+fn delete(cluster: &mut Cluster, name: &str) -> Result<(), ClientError> {
+    let request = DeleteTopicsRequest {
+        topics: smallvec![DeleteTopicState { name: Some(name), ..Default::default() }],
+        topic_names: smallvec![name],
+        timeout_ms: cluster.wait_max_ms(),
+    };
+    let response = cluster.controller()?.call(&request)?;
+    let subject = subject(name);
+    match response.responses.first() {
+        Some(result) => ClientError::check(&subject, result.error_code, result.error_message),
+        None => Err(ClientError::missing(&subject)),
+    }
+}
