@@ -5,8 +5,8 @@
 //! here: anything that a broker needs while it runs.
 
 mod client;
+mod config;
 mod consume;
-mod dump_log;
 mod error;
 mod latency;
 mod output;
@@ -45,10 +45,10 @@ enum Command {
     Produce(produce::ProduceArgs),
     /// Print the records of a topic
     Consume(consume::ConsumeArgs),
+    /// Print every configuration key with its default, or check a file
+    Config(config::ConfigArgs),
     /// Print the latency percentiles of a running broker
     Latency(latency::LatencyArgs),
-    /// Print and check the files of a data directory
-    DumpLog(dump_log::DumpLogArgs),
 }
 
 /// Runs the command that the process's arguments name, and gives its exit code.
@@ -58,8 +58,8 @@ pub fn main() -> ExitCode {
         Command::Topic(args) => topic::run(&args),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Latency(args) => latency::run(&args),
-        Command::DumpLog(args) => dump_log::run(&args),
     };
     match result {
         Ok(()) => ExitCode::from(error::EXIT_OK),

@@ -24,19 +24,14 @@ const STOP_WAIT_MAX: Duration = Duration::from_millis(500);
 pub struct MetricsListener(TcpListener);
 
 impl MetricsListener {
-    /// Binds to `HOST:PORT`; without a host, as in `:9644`, to all addresses of the machine.
+    /// Binds to an address; port 0 takes any that is free.
     ///
     /// # Errors
     /// [`ControlError::Listen`] with the address and the kernel's reason.
-    pub fn bind(listen: &str) -> Result<MetricsListener, ControlError> {
-        let bound = match listen.strip_prefix(':') {
-            Some(port) => TcpListener::bind(format!("[::]:{port}"))
-                .or_else(|error| bind_without_ipv6(port, error)),
-            None => TcpListener::bind(listen),
-        };
-        bound
+    pub fn bind(address: SocketAddr) -> Result<MetricsListener, ControlError> {
+        TcpListener::bind(address)
             .and_then(|listener| listener.set_nonblocking(true).map(|()| MetricsListener(listener)))
-            .map_err(|source| ControlError::Listen { listen: listen.to_owned(), source })
+            .map_err(|source| ControlError::Listen { address, source })
     }
 
     /// The address, with the port that the kernel chose where 0 was asked for.
@@ -48,15 +43,6 @@ impl MetricsListener {
     }
 }
 
-fn bind_without_ipv6(port: &str, error: io::Error) -> io::Result<TcpListener> {
-    match error.raw_os_error() {
-        Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL) => {
-            TcpListener::bind(format!("0.0.0.0:{port}"))
-        }
-        _ => Err(error),
-    }
-}
-
 /// The running control thread. Ends with [`ControlThread::stop`], after the shards.
 pub struct ControlThread {
     stop: oneshot::Sender<()>,
@@ -64,13 +50,14 @@ pub struct ControlThread {
 }
 
 impl ControlThread {
-    /// Takes over the process's signals and serves HTTP. From here on SIGTERM and SIGINT reach the
-    /// shards as [`ShardHandle::begin_shutdown`], in the order given here, shard 0 first.
+    /// Takes over the process's signals, and serves HTTP if there is a listener. From here on
+    /// SIGTERM and SIGINT reach the shards as [`ShardHandle::begin_shutdown`], in the order given
+    /// here, shard 0 first.
     ///
     /// # Errors
     /// [`ControlError::Start`].
     pub fn start(
-        listener: MetricsListener,
+        listener: Option<MetricsListener>,
         shards: Vec<Box<dyn ShardHandle>>,
     ) -> Result<ControlThread, ControlError> {
         let shared = Arc::new(Shared {
@@ -85,10 +72,10 @@ impl ControlThread {
             .map_err(ControlError::Start)?;
         let (listener, signals) = {
             let _guard = runtime.enter();
-            let listener = tokio::net::TcpListener::from_std(listener.0);
-            (listener.map_err(ControlError::Start)?, Signals::install())
+            let listener = listener.map(|listener| tokio::net::TcpListener::from_std(listener.0));
+            let listener = listener.transpose().map_err(ControlError::Start)?;
+            (listener, Signals::install().map_err(ControlError::Start)?)
         };
-        let signals = signals.map_err(ControlError::Start)?;
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
             .name("control".into())
@@ -107,21 +94,26 @@ impl ControlThread {
 
 fn run(
     runtime: Runtime,
-    listener: tokio::net::TcpListener,
+    listener: Option<tokio::net::TcpListener>,
     signals: Signals,
     shared: Arc<Shared>,
     stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async {
         tokio::spawn(signals.watch(Arc::clone(&shared)));
-        tokio::select! {
-            served = axum::serve(listener, router(shared)) => {
-                tracing::error!("metrics are no longer served: {served:?}");
-            }
-            _ = stopped => {}
+        if let Some(listener) = listener {
+            tokio::spawn(serve(listener, shared));
         }
+        // A dropped sender means the same as a message: there is nothing left to run beside.
+        let _ = stopped.await;
     });
     runtime.shutdown_timeout(STOP_WAIT_MAX);
+}
+
+async fn serve(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
+    if let Err(error) = axum::serve(listener, router(shared)).await {
+        tracing::error!("metrics are no longer served: {error}");
+    }
 }
 
 #[cfg(test)]
@@ -129,11 +121,15 @@ mod tests {
     use super::super::fleet::tests::Fake;
     use super::*;
 
+    fn bind_anywhere() -> MetricsListener {
+        MetricsListener::bind("127.0.0.1:0".parse().unwrap()).unwrap()
+    }
+
     fn start(shards: Vec<Fake>) -> (ControlThread, String) {
-        let listener = MetricsListener::bind("127.0.0.1:0").unwrap();
+        let listener = bind_anywhere();
         let address = listener.local_address().unwrap();
         let shards = shards.into_iter().map(|s| Box::new(s) as Box<dyn ShardHandle>).collect();
-        (ControlThread::start(listener, shards).unwrap(), format!("http://{address}"))
+        (ControlThread::start(Some(listener), shards).unwrap(), format!("http://{address}"))
     }
 
     fn get(url: &str) -> (u16, String) {
@@ -170,10 +166,16 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_one_clear_line() {
-        let taken = MetricsListener::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_address().unwrap().to_string();
-        let error = MetricsListener::bind(&address).unwrap_err().to_string();
+        let taken = bind_anywhere();
+        let address = taken.local_address().unwrap();
+        let error = MetricsListener::bind(address).unwrap_err().to_string();
         let start = format!("pinion.metrics.listen: cannot listen on {address}: Address already");
         assert!(error.starts_with(&start), "{error}");
+    }
+
+    /// Goal: without metrics the thread still runs, for the signals, and ends when it should.
+    #[test]
+    fn stops_without_a_listener() {
+        ControlThread::start(None, Vec::new()).unwrap().stop();
     }
 }

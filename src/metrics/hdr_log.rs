@@ -3,7 +3,6 @@
 //! One line for each API and stage, tagged `Produce.whole`; values in nanoseconds, maxima shown in
 //! milliseconds. Nothing is lost on the way: a reader may merge, subtract and take percentiles.
 
-use super::names::api_name;
 use super::{Snapshot, Stage};
 use hdrhistogram::serialization::V2Serializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
@@ -22,7 +21,7 @@ pub fn render(snapshot: &Snapshot, uptime: Duration) -> String {
         .expect("writing to memory does not fail");
     for api in &snapshot.apis {
         for (stage, latency) in &api.stages {
-            let name = tag(api_name(api.key), *stage);
+            let name = tag(api.name(), *stage);
             let tag = Tag::new(&name).expect("API names have neither commas nor spaces");
             log.write_histogram(latency.histogram(), Duration::ZERO, uptime, Some(tag))
                 .expect("writing to memory does not fail");

@@ -10,7 +10,6 @@ pub mod counters;
 pub mod hdr_log;
 pub mod latency;
 pub mod prometheus;
-mod names;
 mod shard_metrics;
 
 pub use counters::Counters;

@@ -4,8 +4,8 @@
 //! over the shards, so that a process with many cores stays cheap to scrape.
 
 use super::counters::{Description, Kind};
-use super::names::api_name;
 use super::{Latency, Snapshot};
+use crate::wire::ErrorCode;
 use std::fmt::{self, Write};
 
 /// The content type of the text format.
@@ -109,21 +109,22 @@ fn write_number(
 fn write_requests(text: &mut String, sum: &Snapshot) -> fmt::Result {
     head(text, "requests_total", "counter", "Requests received, by API.")?;
     for api in &sum.apis {
-        let name = api_name(api.key);
+        let name = api.name();
         writeln!(text, "pinion_requests_total{{api=\"{name}\"}} {}", api.requests)?;
     }
     Ok(())
 }
 
 fn write_errors(text: &mut String, sum: &Snapshot) -> fmt::Result {
-    let help = "Errors that replies carried, by API and Kafka error code.";
+    let help = "Errors that replies carried, by API and Kafka error.";
     head(text, "request_errors_total", "counter", help)?;
     for api in &sum.apis {
-        let name = api_name(api.key);
+        let name = api.name();
         for (code, count) in &api.errors {
+            let error = ErrorCode::from_code(*code).map_or("Unknown", ErrorCode::name);
             writeln!(
                 text,
-                "pinion_request_errors_total{{api=\"{name}\",code=\"{code}\"}} {count}"
+                "pinion_request_errors_total{{api=\"{name}\",error=\"{error}\"}} {count}"
             )?;
         }
     }
@@ -135,7 +136,7 @@ fn write_latencies(text: &mut String, sum: &Snapshot) -> fmt::Result {
     head(text, "request_duration_seconds", "histogram", help)?;
     for api in &sum.apis {
         for (stage, latency) in &api.stages {
-            let labels = format!("api=\"{}\",stage=\"{}\"", api_name(api.key), stage.name());
+            let labels = format!("api=\"{}\",stage=\"{}\"", api.name(), stage.name());
             write_histogram(text, &labels, latency)?;
         }
     }
@@ -187,7 +188,7 @@ mod tests {
             "pinion_busy_seconds_total{shard=\"1\"} 1.5",
             "pinion_connections_closed_total{shard=\"0\",reason=\"peer\"} 0",
             "pinion_requests_total{api=\"Produce\"} 2",
-            "pinion_request_errors_total{api=\"Produce\",code=\"6\"} 2",
+            "pinion_request_errors_total{api=\"Produce\",error=\"NotLeaderOrFollower\"} 2",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\nis missing in\n{text}");
         }

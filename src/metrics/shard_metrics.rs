@@ -1,6 +1,7 @@
 //! Everything that one shard measures, and the copy of it that leaves the shard.
 
 use super::{Counters, Latency, Stage};
+use crate::wire::ApiKey;
 
 /// Slots for API keys; Kafka's highest is 92.
 const API_COUNT_MAX: usize = 128;
@@ -104,6 +105,11 @@ pub struct ApiSnapshot {
 }
 
 impl ApiSnapshot {
+    /// Kafka's name of the API; `Unknown` for a key that the codec lacks.
+    pub fn name(&self) -> &'static str {
+        ApiKey::from_code(self.key).map_or("Unknown", ApiKey::name)
+    }
+
     fn of(key: usize, api: &ApiMetrics) -> ApiSnapshot {
         let errors = (-1i16..).zip(api.errors).filter(|(_, count)| *count > 0);
         let stages = Stage::ALL.into_iter().zip(&api.stages);

@@ -1,12 +1,12 @@
 //! No `unwrap` outside tests; an `expect` states, in words, the invariant that it relies on.
 //!
 //! What comes from outside (bytes, files, arguments) gives an error. `expect("…")` is for what
-//! our own code guarantees; its message must be a literal of at least three words, so that the
+//! our own code guarantees; its message must be a literal of at least two words, so that the
 //! reviewer can judge whether the guarantee holds.
 
 use crate::source::{Source, Violation};
 
-const WORDS_MIN: usize = 3;
+const WORDS_MIN: usize = 2;
 
 pub fn violations(source: &Source) -> Vec<Violation> {
     if !source.is_product() {
@@ -24,7 +24,7 @@ pub fn violations(source: &Source) -> Vec<Violation> {
             found.push(Violation::new(token.line, "`unwrap` outside tests"));
         }
         if (token.is("expect") || token.is("expect_err")) && !states_invariant(source, index + 2) {
-            let message = "`expect` needs a literal of three words or more: the invariant";
+            let message = "`expect` needs a literal of two words or more: the invariant";
             found.push(Violation::new(token.line, message));
         }
     }

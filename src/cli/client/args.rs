@@ -18,7 +18,12 @@ pub struct ClientArgs {
     pub bootstrap: Vec<String>,
 
     /// Longest wait for an answer, retries included, as in 30s or 2m
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        value_parser = humantime::parse_duration
+    )]
     pub timeout: Duration,
 }
 

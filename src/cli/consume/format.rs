@@ -91,7 +91,9 @@ fn escaped(rest: &mut std::str::Chars<'_>) -> Result<u8, String> {
         Some('\\') => b'\\',
         Some('x') => {
             let digits: String = rest.by_ref().take(2).collect();
-            u8::from_str_radix(&digits, 16).map_err(|_| "\\x needs two hex digits".to_owned())?
+            let byte = u8::from_str_radix(&digits, 16).ok();
+            byte.filter(|_| digits.len() == 2 && !digits.starts_with('+'))
+                .ok_or("\\x needs two hex digits")?
         }
         other => return Err(format!("there is no escape \\{}", other.unwrap_or(' '))),
     })

@@ -1,16 +1,16 @@
 //! `pinion consume`: the records of a topic on standard output.
 
 mod format;
+mod place;
 mod reader;
-mod start;
 
 use super::client::{ClientArgs, ClientError, Cluster, LATEST, TopicMetadata, list_offsets};
 use super::error::CliError;
 use super::output::Output;
 use clap::Args;
 use format::{Format, Layout};
+use place::Place;
 use reader::{Position, Reader};
-use start::Start;
 use std::collections::BTreeMap;
 
 const AFTER_HELP: &str = "\
@@ -33,7 +33,7 @@ pub struct ConsumeArgs {
     /// Where to start: start, end, an offset, -N for the last N of each partition, or a time
     /// (RFC 3339, or @ and milliseconds since 1970)
     #[arg(long, value_name = "PLACE", default_value = "start", allow_hyphen_values = true)]
-    from: Start,
+    from: Place,
 
     /// Read these partitions only
     #[arg(short, long, value_name = "N", value_delimiter = ',')]

@@ -5,9 +5,7 @@ use super::CliError;
 use crate::wire::ErrorCode;
 use crate::wire::api::fetch::{FetchPartition, FetchRequest, FetchTopic, PartitionData, Records};
 use crate::wire::record_batch::compression::decompress;
-use crate::wire::record_batch::{
-    Batch, Batches, Record, Records as RecordIterator, TimestampType,
-};
+use crate::wire::record_batch::{Batch, Batches, Record, Records as RecordIterator, TimestampType};
 use smallvec::smallvec;
 use std::collections::BTreeMap;
 
@@ -133,10 +131,8 @@ impl Reader {
         for position in self.positions.iter_mut().filter(|position| position.has_read) {
             let start = starts.get(&position.partition).map_or(0, |start| start.offset);
             if start > position.next {
-                eprintln!(
-                    "pinion: partition {}: offsets {} to {start} were deleted before they were read",
-                    position.partition, position.next
-                );
+                let Position { partition, next, .. } = position;
+                eprintln!("pinion: partition {partition}: {next} to {start} were deleted unread");
                 position.next = start;
                 has_moved = true;
             }

@@ -53,7 +53,12 @@ pub struct LatencyArgs {
     json: bool,
 
     /// Longest wait for the broker's answer
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = humantime::parse_duration
+    )]
     timeout: Duration,
 }
 

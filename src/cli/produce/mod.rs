@@ -74,7 +74,13 @@ pub struct ProduceArgs {
     partition: Option<i32>,
 
     /// Compression of the batches
-    #[arg(short = 'z', long, value_name = "CODEC", default_value = "none", value_parser = compression())]
+    #[arg(
+        short = 'z',
+        long,
+        value_name = "CODEC",
+        default_value = "none",
+        value_parser = compression()
+    )]
     compression: Compression,
 
     /// Which replicas must have a record before it counts as written
@@ -82,11 +88,21 @@ pub struct ProduceArgs {
     acks: Acks,
 
     /// Bytes of records that make a batch, before compression
-    #[arg(long, value_name = "BYTES", default_value = "131072", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value = "131072",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     batch_size: u32,
 
     /// Longest wait for more records before a batch goes that is not full
-    #[arg(long, value_name = "DURATION", default_value = "5ms", value_parser = humantime::parse_duration)]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "5ms",
+        value_parser = humantime::parse_duration
+    )]
     linger: Duration,
 
     #[command(flatten)]

@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 
 /// A place in every partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum Place {
     /// The first record that is still there.
     Start,
     /// After the last record.
@@ -22,33 +22,33 @@ pub enum Start {
     Time(i64),
 }
 
-impl FromStr for Start {
+impl FromStr for Place {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Start, String> {
+    fn from_str(text: &str) -> Result<Place, String> {
         match text {
-            "start" => return Ok(Start::Start),
-            "end" => return Ok(Start::End),
+            "start" => return Ok(Place::Start),
+            "end" => return Ok(Place::End),
             _ => {}
         }
         if let Some(millis) = text.strip_prefix('@').and_then(|text| text.parse().ok()) {
-            return Ok(Start::Time(millis));
+            return Ok(Place::Time(millis));
         }
         if let Ok(number) = text.parse::<i64>() {
             return Ok(match number {
-                number if number < 0 => Start::Last(number.saturating_neg()),
-                number => Start::Offset(number),
+                number if number < 0 => Place::Last(number.saturating_neg()),
+                number => Place::Offset(number),
             });
         }
         let time = humantime::parse_rfc3339_weak(text).map_err(|_| {
             "expected start, end, an offset, -N, @MILLISECONDS or a time like 2026-01-31T12:00:00Z"
         })?;
         let since = time.duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
-        Ok(Start::Time(since.as_millis().try_into().unwrap_or(i64::MAX)))
+        Ok(Place::Time(since.as_millis().try_into().unwrap_or(i64::MAX)))
     }
 }
 
-impl Start {
+impl Place {
     /// The offset to read first in each partition of `topic`.
     pub fn resolve(
         self,
@@ -63,12 +63,12 @@ impl Start {
             found.into_iter().map(|(partition, found)| (partition, found.offset)).collect()
         };
         match self {
-            Start::Start => at(EARLIEST).map(offsets),
-            Start::End => at(LATEST).map(offsets),
-            Start::Offset(offset) => {
+            Place::Start => at(EARLIEST).map(offsets),
+            Place::End => at(LATEST).map(offsets),
+            Place::Offset(offset) => {
                 Ok(topic.partitions.iter().map(|p| (p.index, offset)).collect())
             }
-            Start::Last(count) => {
+            Place::Last(count) => {
                 let (first, mut last): (_, BTreeMap<i32, i64>) =
                     (at(EARLIEST)?, at(LATEST).map(offsets)?);
                 for (partition, offset) in &mut last {
@@ -77,7 +77,7 @@ impl Start {
                 }
                 Ok(last)
             }
-            Start::Time(millis) => {
+            Place::Time(millis) => {
                 let ends: BTreeMap<i32, i64> = at(LATEST).map(offsets)?;
                 let mut found: BTreeMap<i32, i64> = at(millis.max(0)).map(offsets)?;
                 // Nothing is as late as that: what comes next is.
@@ -95,18 +95,18 @@ mod tests {
     #[test]
     fn places_are_read_from_text() {
         for (text, place) in [
-            ("start", Start::Start),
-            ("end", Start::End),
-            ("17", Start::Offset(17)),
-            ("-10", Start::Last(10)),
-            ("@1769860800123", Start::Time(1_769_860_800_123)),
-            ("2026-01-31T12:00:00Z", Start::Time(1_769_860_800_000)),
-            ("2026-01-31 12:00:00", Start::Time(1_769_860_800_000)),
+            ("start", Place::Start),
+            ("end", Place::End),
+            ("17", Place::Offset(17)),
+            ("-10", Place::Last(10)),
+            ("@1769860800123", Place::Time(1_769_860_800_123)),
+            ("2026-01-31T12:00:00Z", Place::Time(1_769_860_800_000)),
+            ("2026-01-31 12:00:00", Place::Time(1_769_860_800_000)),
         ] {
             assert_eq!(text.parse(), Ok(place), "{text}");
         }
         for text in ["", "begin", "@", "1.5", "2026-13-31T12:00:00Z"] {
-            assert!(text.parse::<Start>().is_err(), "{text}");
+            assert!(text.parse::<Place>().is_err(), "{text}");
         }
     }
 }

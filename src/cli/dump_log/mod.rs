@@ -1,7 +1,0 @@
-use super::error::CliError;
-use clap::Args;
-#[derive(Debug, Args)]
-pub struct DumpLogArgs {}
-pub fn run(_: &DumpLogArgs) -> Result<(), CliError> {
-    Ok(())
-}
