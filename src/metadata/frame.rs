@@ -117,7 +117,9 @@ pub fn read_frame(file: &[u8], position: usize) -> Result<Frame<'_>, FrameFault>
     };
     let (checked, mut trailer) = frame.split_at(length - TRAILER_LENGTH);
     if trailer.get_u32() != crc32fast::hash(checked) || trailer != [END_MARK] {
-        return Err(fault(file, position, false));
+        // Nothing is written after a frame before that is durable.
+        let is_last = rest.len() == length;
+        return Err(if is_last { fault(file, position, false) } else { FrameFault::Damaged });
     }
     let kind = match header.kind {
         1 => FrameKind::Changes,

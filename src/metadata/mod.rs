@@ -33,6 +33,9 @@ mod start_error;
 mod static_config;
 pub mod topics;
 
+#[cfg(test)]
+mod tests;
+
 pub use change::Change;
 pub use error::MetadataError;
 pub use image::{ChangeMisfit, Image, Topic};
