@@ -22,7 +22,7 @@ use std::ops::RangeInclusive;
 
 /// The versions that the oracle does not have: only the codec that wrote them reads them back.
 const GAPS: [(ApiKey, i16, &str); 1] =
-    [(ApiKey::ListOffsets, 11, "the oracle ends at 10; 11 has the fields of 10")];
+    [(ApiKey::ListOffsets, 11, "the oracle ends at 10; see wire_golden")];
 
 /// The longest tape: enough for arrays of several elements in arrays of several elements.
 const TAPE_SIZE_MAX: usize = 600;
