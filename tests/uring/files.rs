@@ -97,3 +97,17 @@ fn failures_say_what_and_why() {
     data.push_copied(b"no");
     check(&mut bench, Op::Write { file, position: 0, data }, "write", libc::EBADF);
 }
+
+/// Goal: a pinned shard's workers are bound to its core, and do their work there.
+#[test]
+fn workers_of_a_pinned_shard_are_bound() {
+    let directory = directory();
+    let core = core_affinity::get_core_ids().unwrap()[0].id;
+    let mut bench = Bench::with(|options| options.core = Some(core));
+    let features = bench.uring.features();
+    assert!(features.worker_affinity, "{features}");
+    let path = directory.path().join("0.log");
+    Startup::new(&mut bench.uring).replace_file(&path, b"by a worker").unwrap();
+    let content = Startup::new(&mut bench.uring).read_file(&path).unwrap();
+    assert_eq!(content.unwrap(), b"by a worker");
+}

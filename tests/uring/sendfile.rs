@@ -87,6 +87,42 @@ fn sends_what_the_file_holds() {
     }
 }
 
+/// Goal: more cold readers than the lane takes at a time all get what they asked for, in turns.
+#[test]
+fn cold_readers_take_turns() {
+    const LENGTH: usize = 2 << 20;
+    let directory = directory();
+    let mut bench = Bench::with(|options| options.cold_reads_max = 1);
+    let (accept, address) = bench.listen();
+    let mut readers = Vec::new();
+    let mut sendings = Vec::new();
+    for index in 0..6 {
+        let path = directory.path().join(format!("{index}.log"));
+        let content = pattern_file(&path, LENGTH + index);
+        evict(&path);
+        let file = bench.open(&path, OpenMode::Read);
+        let (socket, theirs) = bench.connect(accept, address);
+        readers.push((reader(theirs, content.len()), content));
+        sendings.push((socket, file, 0, LENGTH as u64 + index as u64));
+    }
+    while !sendings.is_empty() {
+        let submit = |&(socket, file, position, length): &(Socket, File, u64, u64)| {
+            let (length, residency) = ((length - position) as u32, Residency::Unknown);
+            bench.submit(Op::SendFile { socket, file, position, length, residency })
+        };
+        let tokens: Vec<_> = sendings.iter().map(submit).collect();
+        for (token, sending) in tokens.into_iter().zip(&mut sendings) {
+            match bench.next(token).result.unwrap() {
+                Output::SentFile { count } => sending.2 += u64::from(count),
+                other => panic!("{other:?}"),
+            }
+        }
+        sendings.retain(|(_, _, position, length)| position < length);
+    }
+    assert!(bench.uring.counters().cold_bytes > 0);
+    readers.into_iter().for_each(|(reader, content)| assert!(reader.join().unwrap() == content));
+}
+
 /// Goal: a reader of old records does not fill the page cache with them: what was cold before it
 /// came is cold again after it.
 #[test]

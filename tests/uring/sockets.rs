@@ -136,6 +136,38 @@ fn starved_receives_recover() {
     }
 }
 
+/// Goal: no buffer gets lost in however a connection ends, so that two are enough for ever.
+#[test]
+fn buffers_outlive_connections() {
+    for allowed in feature_sets() {
+        let mut bench = Bench::with(|options| {
+            options.allowed = allowed;
+            options.receive_buffer_count = 2;
+        });
+        let (accept, address) = bench.listen();
+        for round in 0..300 {
+            let (socket, mut theirs) = bench.connect(accept, address);
+            let receive = bench.submit(Op::Receive { socket });
+            theirs.write_all(b"hello").unwrap();
+            assert_eq!(bench.received(receive).0, "hello");
+            match round % 3 {
+                0 => drop(theirs),
+                1 => {
+                    socket2::SockRef::from(&theirs).set_linger(Some(Duration::ZERO)).unwrap();
+                    drop(theirs);
+                }
+                _ => {
+                    bench.run(Op::Cancel { target: receive }).unwrap();
+                }
+            }
+            assert!(!bench.next(receive).more);
+            bench.run(Op::CloseSocket { socket }).unwrap();
+        }
+        assert_eq!(bench.uring.operations_in_flight(), 1, "the accept");
+        assert_eq!(bench.uring.counters().receives_starved, 0);
+    }
+}
+
 /// Goal: a send larger than the socket's buffer, of more pieces than the kernel takes at once,
 /// completes once, whole, and gives its gather back.
 #[test]
@@ -206,6 +238,47 @@ fn cancels_what_waits() {
         bench.run(Op::Cancel { target: accept }).unwrap();
         assert!(bench.next(accept).result.unwrap_err().is_cancelled());
         assert_eq!(bench.uring.operations_in_flight(), 1, "the second receive");
+    }
+}
+
+/// Goal: a connection may change between the two ways to receive at any time: the bytes that come
+/// while a receive is being cancelled are neither lost nor out of order.
+#[test]
+fn changing_the_way_to_receive_loses_nothing() {
+    for allowed in feature_sets() {
+        let mut bench = Bench::allowing(allowed);
+        let (accept, address) = bench.listen();
+        let (socket, mut theirs) = bench.connect(accept, address);
+        let message = pattern(6 << 20);
+        let sent = message.clone();
+        let writer = std::thread::spawn(move || {
+            sent.chunks(5000).for_each(|chunk| theirs.write_all(chunk).unwrap());
+            theirs
+        });
+        let mut all: Vec<u8> = Vec::new();
+        while all.len() < message.len() {
+            let receive = bench.submit(Op::Receive { socket });
+            all.extend_from_slice(&bench.received(receive).0);
+            let cancel = bench.submit(Op::Cancel { target: receive });
+            loop {
+                let completion = bench.next(receive);
+                match completion.result {
+                    Ok(Output::Received(bytes)) => all.extend_from_slice(&bytes),
+                    Err(error) => break assert!(error.is_cancelled() && !completion.more),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert!(matches!(bench.next(cancel).result, Ok(Output::Done)));
+            if all.len() < message.len() {
+                let length_max = all.len() + 3000;
+                match bench.run(Op::ReceiveInto { socket, buffer: all, length_max }).unwrap() {
+                    Output::ReceivedInto { buffer, .. } => all = buffer,
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert!(all == message);
+        drop(writer.join().unwrap());
     }
 }
 

@@ -81,6 +81,7 @@ fn open(address: SocketAddr) -> io::Result<socket2::Socket> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::{FromRawFd, RawFd};
 
     /// Goal: all shards share one port, found by the first; a second claim of it is refused.
     #[test]
@@ -93,6 +94,18 @@ mod tests {
         assert_eq!(listen(taken, 1).unwrap_err(), StartError::PortInUse { address: taken });
         listeners.close();
         listen(taken, 1).unwrap().close();
+    }
+
+    /// Goal: accepted sockets inherit what the listeners are set to.
+    #[test]
+    fn accepted_sockets_have_no_delay() {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let Listeners { address, sockets } = listen(any, 1).unwrap();
+        let _theirs = std::net::TcpStream::connect(address).unwrap();
+        // SAFETY: the listener is open and owned by nobody else.
+        let listener = unsafe { socket2::Socket::from_raw_fd(sockets[0].0 as RawFd) };
+        let (accepted, _) = listener.accept().unwrap();
+        assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
     }
 
     #[test]

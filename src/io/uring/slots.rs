@@ -1,10 +1,9 @@
 //! The operations in flight, and the memory that each of them lends to the kernel.
 
-use super::super::{Completion, IoError, Output, Socket, Token};
+use super::super::{Completion, File, IoError, Output, Socket, Token};
 use super::sendfile::SendFile;
 use super::sys::Errno;
 use super::vectored::Vectored;
-use crate::io::File;
 use std::ffi::CString;
 
 /// Names a slot for as long as its operation is in flight; goes through the kernel as user data.
