@@ -7,6 +7,7 @@
 mod client;
 mod config;
 mod consume;
+mod dump_log;
 mod error;
 mod latency;
 mod output;
@@ -49,6 +50,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// Print the latency percentiles of a running broker
     Latency(latency::LatencyArgs),
+    /// Print and check the files of a data directory
+    DumpLog(dump_log::DumpLogArgs),
 }
 
 /// Runs the command that the process's arguments name, and gives its exit code.
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Consume(args) => consume::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Latency(args) => latency::run(&args),
+        Command::DumpLog(args) => dump_log::run(&args),
     };
     match result {
         Ok(()) => ExitCode::from(error::EXIT_OK),

@@ -2,17 +2,22 @@
 
 use super::error::CliError;
 use serde_json::Value;
-use std::io::{BufWriter, Stdout, Write, stdout};
+use std::io::{BufWriter, Write, stdout};
 
 const BUFFER_SIZE: usize = 64 * 1024;
 
 /// Buffered standard output. Flush it before waiting, and at the end.
-pub struct Output(BufWriter<Stdout>);
+pub struct Output(BufWriter<Box<dyn Write>>);
 
 impl Output {
     /// The process's standard output.
     pub fn new() -> Output {
-        Output(BufWriter::with_capacity(BUFFER_SIZE, stdout()))
+        Output::to(stdout())
+    }
+
+    /// The same to another place.
+    pub fn to(writer: impl Write + 'static) -> Output {
+        Output(BufWriter::with_capacity(BUFFER_SIZE, Box::new(writer)))
     }
 
     /// Writes raw bytes.

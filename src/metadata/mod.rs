@@ -21,6 +21,7 @@ pub mod effective;
 mod error;
 mod frame;
 mod image;
+pub mod inspect;
 mod log_config;
 pub mod meta_properties;
 mod metadata_log;
