@@ -39,6 +39,11 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// The longest wait for one thing.
+    pub fn wait_max(&self) -> Duration {
+        self.wait_max
+    }
+
     /// The longest wait for one thing, in the milliseconds of a request's field.
     pub fn wait_max_ms(&self) -> i32 {
         self.wait_max.as_millis().try_into().unwrap_or(i32::MAX)
@@ -72,8 +77,11 @@ impl Cluster {
         }
     }
 
-    /// A connection to the broker with this id.
+    /// A connection to the broker with this id, which leads a partition; below 0 none does.
     pub fn broker(&mut self, id: i32) -> Result<&mut Connection, ClientError> {
+        if id < 0 {
+            ClientError::check("partition", ErrorCode::LeaderNotAvailable as i16, None)?;
+        }
         match self.brokers.get(&id).cloned() {
             Some(address) => self.connection(&address),
             None => Err(ClientError::Unreachable {

@@ -29,8 +29,6 @@ pub struct PartitionMetadata {
     pub replicas: Vec<i32>,
     /// Those of them that are in sync.
     pub in_sync: Vec<i32>,
-    /// What is wrong with it, or 0.
-    pub error_code: i16,
 }
 
 impl TopicMetadata {
@@ -59,7 +57,6 @@ impl PartitionMetadata {
             leader: partition.leader_id,
             replicas: partition.replica_nodes.to_vec(),
             in_sync: partition.isr_nodes.to_vec(),
-            error_code: partition.error_code,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::super::output::Output;
 use super::CliError;
 use crate::wire::record_batch::{Record, TimestampType};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::str::FromStr;
 
 /// How to print records.
@@ -117,24 +118,24 @@ impl Format {
         })
     }
 
-    fn field(&self, field: Field, partition: i32, record: &Record<'_>) -> Vec<u8> {
-        let text = |number: i64| number.to_string().into_bytes();
-        let or_null = |bytes: Option<&[u8]>| bytes.unwrap_or(self.null_marker.as_bytes()).to_vec();
+    fn field<'a>(&'a self, field: Field, partition: i32, record: &Record<'a>) -> Cow<'a, [u8]> {
+        let text = |number: i64| Cow::Owned(number.to_string().into_bytes());
+        let null = self.null_marker.as_bytes();
+        let or_null = |bytes: Option<&'a [u8]>| Cow::Borrowed(bytes.unwrap_or(null));
         let size = |bytes: Option<&[u8]>| text(bytes.map_or(-1, |bytes| bytes.len() as i64));
         match field {
             Field::Value => or_null(record.value),
             Field::ValueSize => size(record.value),
             Field::Key => or_null(record.key),
             Field::KeySize => size(record.key),
-            Field::Topic => self.topic.clone().into_bytes(),
+            Field::Topic => Cow::Borrowed(self.topic.as_bytes()),
             Field::Partition => text(i64::from(partition)),
             Field::Offset => text(record.offset),
             Field::Timestamp => text(record.timestamp),
             Field::Headers => {
-                let headers = record.headers.clone().map(|header| {
-                    [header.key, b"=", header.value.unwrap_or(self.null_marker.as_bytes())].concat()
-                });
-                headers.collect::<Vec<_>>().join(&b","[..])
+                let headers = record.headers.clone();
+                let headers = headers.map(|h| [h.key, b"=", h.value.unwrap_or(null)].concat());
+                Cow::Owned(headers.collect::<Vec<_>>().join(&b","[..]))
             }
         }
     }
@@ -178,7 +179,7 @@ mod tests {
             Format { topic: "t".into(), layout: Some(layout.clone()), null_marker: "NULL".into() };
         let parts = layout.0.iter().map(|part| match part {
             Part::Literal(bytes) => bytes.clone(),
-            Part::Field(field) => format.field(*field, 3, &record),
+            Part::Field(field) => format.field(*field, 3, &record).into_owned(),
         });
         String::from_utf8(parts.collect::<Vec<_>>().concat()).unwrap()
     }

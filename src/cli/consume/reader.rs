@@ -8,12 +8,13 @@ use crate::wire::record_batch::compression::decompress;
 use crate::wire::record_batch::{Batch, Batches, Record, Records as RecordIterator, TimestampType};
 use smallvec::smallvec;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The newest Fetch that names topics; later ones know ids only.
 const FETCH_VERSION_MAX: i16 = 12;
 
 /// How long the leaders may hold back an empty answer, all together.
-const WAIT_MS_MAX: i32 = 500;
+const WAIT_MAX: Duration = Duration::from_millis(500);
 
 const RESPONSE_BYTES_MAX: i32 = 16 << 20;
 const PARTITION_BYTES_MAX: i32 = 1 << 20;
@@ -69,7 +70,9 @@ impl Reader {
         mut visit: impl FnMut(i32, TimestampType, &Record<'_>) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         let leaders = self.by_leader();
-        let wait_ms = WAIT_MS_MAX / i32::try_from(leaders.len()).unwrap_or(WAIT_MS_MAX).max(1);
+        // A wait that is as long as the client's patience would look like a dead broker.
+        let wait_max = WAIT_MAX.min(self.cluster.wait_max() / 2) / leaders.len().max(1) as u32;
+        let wait_ms = i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX);
         for (leader, partitions) in leaders {
             for (partition, bytes) in self.fetch(leader, &partitions, wait_ms)? {
                 self.take_apart(partition, &bytes, &mut visit)?;
