@@ -52,13 +52,12 @@ pub fn describe_broker(image: &Image) -> Vec<ConfigEntry> {
 
 fn describe(configs: &Configs<'_>, key: &'static ConfigKey) -> ConfigEntry {
     let sensitive = matches!(key.kind, Kind::Password);
-    let shown = |value: Option<String>| value.filter(|_| !sensitive);
-    let layers: Vec<Layer> =
-        configs.layers(key).into_iter().filter(|layer| layer.value.is_some()).collect();
+    let shown = |value: &str| (!sensitive).then(|| value.to_owned());
+    let layers: Vec<Layer<'_>> = configs.layers(key).collect();
     let source = layers.first().map_or(ConfigSource::Default, |layer| layer.source);
     ConfigEntry {
         name: key.name,
-        value: shown(layers.first().and_then(Layer::scaled)),
+        value: layers.first().and_then(|layer| shown(&layer.scaled())),
         source,
         is_default: source == ConfigSource::Default,
         read_only: !key.dynamic,

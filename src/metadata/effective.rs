@@ -1,7 +1,8 @@
 //! Which value of a configuration holds, and who set it.
 
 use super::StaticConfig;
-use super::config_keys::{self, ConfigKey, Scope, kind};
+use super::config_keys::{self, ConfigKey, Scope, Synonym, kind};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Who set a value, the strongest first.
@@ -30,14 +31,14 @@ impl ConfigSource {
 }
 
 /// One value that a key has somewhere, in the words in which it was set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layer {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layer<'a> {
     /// The key under which it was set: the key itself or a synonym.
     pub name: &'static str,
     /// Who set it.
     pub source: ConfigSource,
     /// What it was set to.
-    pub value: Option<String>,
+    pub value: &'a str,
     /// The key's own value is this times `value`.
     scale: i64,
 }
@@ -54,63 +55,35 @@ pub struct Configs<'a> {
 }
 
 impl<'a> Configs<'a> {
-    /// Every value that `key` has, the one that holds first; never empty for a topic key.
-    pub fn layers(&self, key: &'static ConfigKey) -> Vec<Layer> {
-        let mut layers = Vec::new();
-        match key.scope {
-            Scope::Broker => self.broker_layers(key, 1, &mut layers),
-            Scope::Topic => {
-                if let Some(value) = self.overrides.get(key.name) {
-                    let source = ConfigSource::DynamicTopic;
-                    let value = Some(value.clone());
-                    layers.push(Layer { name: key.name, source, value, scale: 1 });
-                }
-                for synonym in key.synonyms {
-                    let broker_key = config_keys::broker_key(synonym.name)
-                        .expect("the table holds every synonym");
-                    self.broker_layers(broker_key, synonym.scale, &mut layers);
-                }
-                if key.synonyms.is_empty() {
-                    layers.push(Layer::default_of(key, 1));
-                }
-            }
-        }
-        layers
+    /// Every value that `key` has, the one that holds first; none where it is null.
+    pub fn layers(&self, key: &'static ConfigKey) -> impl Iterator<Item = Layer<'a>> + use<'a> {
+        let configs = *self;
+        let is_topic = key.scope == Scope::Topic;
+        let own = Synonym { name: key.name, scale: 1 };
+        let overridden = self.overrides.get(key.name).filter(|_| is_topic);
+        let default = key.default.filter(|_| is_topic && key.synonyms.is_empty());
+        let synonyms = (!is_topic).then_some(own).into_iter().chain(key.synonyms.iter().copied());
+        let overridden = overridden.map(|value| own.layer(ConfigSource::DynamicTopic, value));
+        let default = default.map(|value| own.layer(ConfigSource::Default, value));
+        let fallbacks = synonyms.flat_map(move |synonym| configs.broker_layers(synonym));
+        overridden.into_iter().chain(fallbacks).chain(default)
     }
 
-    fn broker_layers(&self, key: &'static ConfigKey, scale: i64, layers: &mut Vec<Layer>) {
-        if let Some(value) = self.dynamic.get(key.name) {
-            let source = ConfigSource::DynamicBroker;
-            layers.push(Layer { name: key.name, source, value: Some(value.clone()), scale });
-        }
-        if let Some(value) = self.fixed.get(key.name) {
-            let source = ConfigSource::StaticBroker;
-            layers.push(Layer { name: key.name, source, value: Some(value.to_owned()), scale });
-        }
-        if key.default.is_some() || scale == 1 {
-            layers.push(Layer::default_of(key, scale));
-        }
+    fn broker_layers(self, synonym: Synonym) -> impl Iterator<Item = Layer<'a>> + use<'a> {
+        let key = config_keys::broker_key(synonym.name).expect("the table holds every synonym");
+        let dynamic = self.dynamic.get(key.name).map(String::as_str);
+        let values = [
+            (ConfigSource::DynamicBroker, dynamic),
+            (ConfigSource::StaticBroker, self.fixed.get(key.name)),
+            (ConfigSource::Default, key.default),
+        ];
+        let layer = move |(source, value): (_, Option<_>)| Some(synonym.layer(source, value?));
+        values.into_iter().filter_map(layer)
     }
 
     /// The value that holds, in the key's own unit; `None` where it is null.
-    pub fn value(&self, key: &'static ConfigKey) -> Option<String> {
-        self.layers(key).iter().find(|layer| layer.value.is_some())?.scaled()
-    }
-
-    /// The value of a numeric topic key.
-    ///
-    /// # Panics
-    /// If the table has no such topic key, or it is not numeric.
-    pub fn topic_number(&self, name: &str) -> i64 {
-        self.topic_value(name).trim().parse().expect("a checked number")
-    }
-
-    /// The value of a boolean topic key.
-    ///
-    /// # Panics
-    /// If the table has no such topic key, or it is not boolean.
-    pub fn topic_flag(&self, name: &str) -> bool {
-        kind::parse_boolean(&self.topic_value(name)).expect("a checked boolean")
+    pub fn value(&self, key: &'static ConfigKey) -> Option<Cow<'a, str>> {
+        Some(self.layers(key).next()?.scaled())
     }
 
     /// The text of a broker key; `None` where it is null.
@@ -140,32 +113,23 @@ impl<'a> Configs<'a> {
         let value = self.broker_value(name).expect("a key with a default");
         kind::parse_boolean(value).expect("a checked boolean")
     }
+}
 
-    /// The text of a topic key.
-    ///
-    /// # Panics
-    /// If the table has no such topic key.
-    pub fn topic_value(&self, name: &str) -> String {
-        let key = config_keys::topic_key(name).expect("the table has every key that is read");
-        self.value(key).expect("every topic key has a default")
+impl Synonym {
+    fn layer(self, source: ConfigSource, value: &str) -> Layer<'_> {
+        Layer { name: self.name, source, value, scale: self.scale }
     }
 }
 
-impl Layer {
-    fn default_of(key: &'static ConfigKey, scale: i64) -> Layer {
-        let value = key.default.map(str::to_owned);
-        Layer { name: key.name, source: ConfigSource::Default, value, scale }
-    }
-
+impl<'a> Layer<'a> {
     /// The value in the unit of the key that was asked for.
-    pub fn scaled(&self) -> Option<String> {
-        let value = self.value.as_ref()?;
+    pub fn scaled(self) -> Cow<'a, str> {
         if self.scale == 1 {
-            return Some(value.clone());
+            return self.value.into();
         }
-        let number: i64 = value.trim().parse().expect("only checked numbers are scaled");
+        let number: i64 = self.value.trim().parse().expect("only checked numbers are scaled");
         // A negative duration means "no bound" in every unit.
         let scaled = if number < 0 { -1 } else { number * self.scale };
-        Some(scaled.to_string())
+        scaled.to_string().into()
     }
 }

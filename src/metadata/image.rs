@@ -379,7 +379,7 @@ impl Image {
         if overrides.is_empty() {
             return self.default_log_config.clone();
         }
-        Arc::new(log_config::resolve(&self.configs(overrides)))
+        Arc::new(log_config::overridden(&self.default_log_config, overrides))
     }
 }
 

@@ -1,49 +1,85 @@
 //! From configs in words to what a log goes by.
 
+use super::config_keys::{self, kind};
 use super::effective::Configs;
 use crate::log::LogConfig;
 use crate::log::config::{CleanupPolicy, TimestampType};
+use std::collections::BTreeMap;
 
-/// The settings of the logs of a topic with these configs.
+/// The settings of the logs of topics without an override.
 ///
 /// # Panics
 /// If a value is not one that its key takes: configs are checked on their way in.
-pub fn resolve(configs: &Configs<'_>) -> LogConfig {
-    let number = |name| configs.topic_number(name);
-    let size = |name| u64::try_from(number(name)).expect("the table allows no negative size");
-    let small_size = |name| u32::try_from(number(name)).expect("the table allows 31 bits");
-    let policies = configs.topic_value("cleanup.policy");
-    let has_policy =
-        |policy| super::config_keys::kind::list_entries(&policies).any(|p| p == policy);
-    LogConfig {
-        segment_bytes: size("segment.bytes"),
-        segment_ms: number("segment.ms"),
-        segment_jitter_ms: number("segment.jitter.ms"),
-        segment_index_bytes: small_size("segment.index.bytes"),
-        index_interval_bytes: size("index.interval.bytes"),
-        retention_ms: number("retention.ms"),
-        retention_bytes: number("retention.bytes"),
-        retention_check_interval_ms: configs.broker_number("log.retention.check.interval.ms")
-            as u64,
-        flush_messages: number("flush.messages"),
-        flush_ms: number("flush.ms"),
-        max_message_bytes: small_size("max.message.bytes"),
-        timestamp_type: match configs.topic_value("message.timestamp.type").as_str() {
-            "LogAppendTime" => TimestampType::LogAppendTime,
-            _ => TimestampType::CreateTime,
-        },
-        timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
-        timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
-        cleanup_policy: CleanupPolicy {
-            delete: has_policy("delete"),
-            compact: has_policy("compact"),
-        },
-        file_delete_delay_ms: size("file.delete.delay.ms"),
-        preallocate: configs.topic_flag("preallocate"),
-        producer_id_expiration_ms: configs.broker_number("producer.id.expiration.ms"),
-        resident_window_bytes: configs.broker_number("pinion.log.resident.bytes") as u64,
-        verify_cold_reads: configs.broker_flag("pinion.log.verify.reads"),
+pub fn resolve(broker: &Configs<'_>) -> LogConfig {
+    let interval = broker.broker_number("log.retention.check.interval.ms");
+    let resident = broker.broker_number("pinion.log.resident.bytes");
+    let mut config = LogConfig {
+        retention_check_interval_ms: size(interval),
+        producer_id_expiration_ms: broker.broker_number("producer.id.expiration.ms"),
+        resident_window_bytes: size(resident),
+        verify_cold_reads: broker.broker_flag("pinion.log.verify.reads"),
+        ..LogConfig::default()
+    };
+    for key in config_keys::topic_keys() {
+        let value = broker.value(key).expect("every topic key has a default");
+        set(&mut config, key.name, &value);
     }
+    config
+}
+
+/// The settings of the logs of a topic with these overrides, where others have `defaults`.
+///
+/// # Panics
+/// As [`resolve`].
+pub fn overridden(defaults: &LogConfig, overrides: &BTreeMap<String, String>) -> LogConfig {
+    let mut config = defaults.clone();
+    for (name, value) in overrides {
+        set(&mut config, name, value);
+    }
+    config
+}
+
+fn set(config: &mut LogConfig, name: &str, value: &str) {
+    let number = || -> i64 { value.trim().parse().expect("a checked number") };
+    match name {
+        "cleanup.policy" => {
+            let has = |policy| kind::list_entries(value).any(|entry| entry == policy);
+            config.cleanup_policy =
+                CleanupPolicy { delete: has("delete"), compact: has("compact") };
+        }
+        "file.delete.delay.ms" => config.file_delete_delay_ms = size(number()),
+        "flush.messages" => config.flush_messages = number(),
+        "flush.ms" => config.flush_ms = number(),
+        "index.interval.bytes" => config.index_interval_bytes = size(number()),
+        "max.message.bytes" => config.max_message_bytes = small_size(number()),
+        "message.timestamp.after.max.ms" => config.timestamp_after_max_ms = number(),
+        "message.timestamp.before.max.ms" => config.timestamp_before_max_ms = number(),
+        "message.timestamp.type" => {
+            config.timestamp_type = match value {
+                "LogAppendTime" => TimestampType::LogAppendTime,
+                _ => TimestampType::CreateTime,
+            };
+        }
+        "preallocate" => {
+            config.preallocate = kind::parse_boolean(value).expect("a checked boolean");
+        }
+        "retention.bytes" => config.retention_bytes = number(),
+        "retention.ms" => config.retention_ms = number(),
+        "segment.bytes" => config.segment_bytes = size(number()),
+        "segment.index.bytes" => config.segment_index_bytes = small_size(number()),
+        "segment.jitter.ms" => config.segment_jitter_ms = number(),
+        "segment.ms" => config.segment_ms = number(),
+        // The others concern compaction, compression and replication, which a log does not do.
+        _ => {}
+    }
+}
+
+fn size(number: i64) -> u64 {
+    u64::try_from(number).expect("the table allows no negative size")
+}
+
+fn small_size(number: i64) -> u32 {
+    u32::try_from(number).expect("the table allows 31 bits")
 }
 
 #[cfg(test)]
@@ -51,7 +87,6 @@ mod tests {
     use super::*;
     use crate::metadata::StaticConfig;
     use crate::metadata::config_keys::broker_key;
-    use std::collections::BTreeMap;
 
     fn resolved(
         overrides: &[(&str, &str)],
@@ -65,11 +100,9 @@ mod tests {
         for (key, value) in fixed {
             static_config.set(broker_key(key).unwrap(), value).unwrap();
         }
-        resolve(&Configs {
-            overrides: &map(overrides),
-            dynamic: &map(dynamic),
-            fixed: &static_config,
-        })
+        let (none, dynamic) = (map(&[]), map(dynamic));
+        let configs = Configs { overrides: &none, dynamic: &dynamic, fixed: &static_config };
+        overridden(&resolve(&configs), &map(overrides))
     }
 
     /// Goal: the table's defaults are those that the log states.
@@ -104,5 +137,21 @@ mod tests {
         assert_eq!(config.cleanup_policy, CleanupPolicy { delete: true, compact: true });
         assert!(config.preallocate);
         assert_eq!(config.timestamp_type, TimestampType::LogAppendTime);
+    }
+
+    /// Goal: every topic key that concerns a log reaches it under the name that the table has.
+    #[test]
+    fn every_key_of_a_log_has_an_effect() {
+        let reaching = config_keys::topic_keys().filter(|key| {
+            let value = match (key.name, &key.kind) {
+                ("cleanup.policy", _) => "compact",
+                ("message.timestamp.type", _) => "LogAppendTime",
+                (_, kind::Kind::Boolean) => "true",
+                _ => "77",
+            };
+            let config = resolved(&[(key.name, value)], &[], &[]);
+            config != LogConfig::default()
+        });
+        assert_eq!(reaching.count(), 16);
     }
 }
