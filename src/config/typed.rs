@@ -47,15 +47,21 @@ pub struct Config {
     pub fetch_bytes_max: u32,
     /// `pinion.connection.requests.max`: requests of one connection in flight.
     pub connection_requests_max: usize,
+    /// `pinion.connection.request.bytes`: bytes of the requests of one connection in flight.
+    pub connection_request_bytes_max: usize,
+    /// `max.connections`: connections of the whole broker.
+    pub connections_max: usize,
     /// `pinion.shard.receive.bytes`: request bytes that one shard holds.
     pub shard_receive_bytes_max: u64,
-    /// `pinion.cold.read.bytes`: bytes that one shard reads from the disk at a time for consumers
+    /// `pinion.cold.reads.max`: ranges that one shard reads from the disk at a time for consumers
     /// far behind.
-    pub cold_read_bytes_max: u32,
+    pub cold_reads_max: u16,
     /// `log.flush.offset.checkpoint.interval.ms`.
     pub recovery_point_checkpoint_interval: Duration,
     /// `log.flush.start.offset.checkpoint.interval.ms`.
     pub log_start_checkpoint_interval: Duration,
+    /// `pinion.shutdown.grace.ms`.
+    pub shutdown_grace: Duration,
     /// Every key that was set, in words: what DescribeConfigs shows and topics fall back to.
     pub static_config: Arc<StaticConfig>,
 }
@@ -175,14 +181,17 @@ impl Config {
             idle_max: values.unless_negative("connections.max.idle.ms").map(Duration::from_millis),
             fetch_bytes_max: values.number("fetch.max.bytes"),
             connection_requests_max: values.number("pinion.connection.requests.max"),
+            connection_request_bytes_max: values.number("pinion.connection.request.bytes"),
+            connections_max: values.number("max.connections"),
             shard_receive_bytes_max: values.number("pinion.shard.receive.bytes"),
-            cold_read_bytes_max: values.number("pinion.cold.read.bytes"),
+            cold_reads_max: values.number("pinion.cold.reads.max"),
             recovery_point_checkpoint_interval: Duration::from_millis(
                 values.number("log.flush.offset.checkpoint.interval.ms"),
             ),
             log_start_checkpoint_interval: Duration::from_millis(
                 values.number("log.flush.start.offset.checkpoint.interval.ms"),
             ),
+            shutdown_grace: Duration::from_millis(values.number("pinion.shutdown.grace.ms")),
             static_config: Arc::new(static_config),
         };
         config.check_together()?;

@@ -354,11 +354,11 @@ pub(super) const BROKER_KEYS: &[ConfigKey] = &[
         Some("60000"),
         "Topic default file.delete.delay.ms, in ms.",
     ),
-    dynamic(
+    fixed(
         "max.connections",
         int(0, I32_MAX),
         Some("2147483647"),
-        "The most connections at a time; further ones wait to be accepted.",
+        "The most connections at a time; further ones are closed at once.",
     ),
     dynamic(
         "message.max.bytes",
@@ -386,11 +386,18 @@ pub(super) const BROKER_KEYS: &[ConfigKey] = &[
         "Partitions of a topic that names no number, and of topics made on demand.",
     ),
     fixed(
-        "pinion.cold.read.bytes",
-        int(65_536, 1 << 30),
-        Some("8388608"),
-        "Bytes that a shard reads from the disk at a time for consumers far behind, so that they \
+        "pinion.cold.reads.max",
+        int(1, 256),
+        Some("4"),
+        "Ranges that a shard reads from the disk at a time for consumers far behind, so that they \
          do not slow the others.",
+    ),
+    fixed(
+        "pinion.connection.request.bytes",
+        int(1, I32_MAX),
+        Some("16777216"),
+        "Bytes of requests of one connection worked on at a time; beyond, the next is read when \
+         one is answered.",
     ),
     fixed(
         "pinion.connection.requests.max",
@@ -424,6 +431,12 @@ pub(super) const BROKER_KEYS: &[ConfigKey] = &[
         long(1 << 20),
         Some("268435456"),
         "Bytes of requests that a shard holds in memory at a time. Above it, connections wait.",
+    ),
+    fixed(
+        "pinion.shutdown.grace.ms",
+        int(0, I32_MAX),
+        Some("5000"),
+        "How long a clean end waits for clients to read their last replies, in ms.",
     ),
     dynamic(
         "producer.id.expiration.ms",

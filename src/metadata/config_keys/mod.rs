@@ -83,8 +83,12 @@ pub fn broker_key(name: &str) -> Option<&'static ConfigKey> {
     find(broker_keys::BROKER_KEYS, name)
 }
 
-/// The known broker key or alias that is most like a mistyped `name`, if any is near.
+/// The broker key that was meant by `name`, which is none: the one that a topic key falls back
+/// to, or else the key or alias that is most like it, if any is near.
 pub fn nearest_broker_key(name: &str) -> Option<&'static str> {
+    if let Some(synonym) = topic_key(name).and_then(|key| key.synonyms.first()) {
+        return Some(synonym.name);
+    }
     let names = broker_keys().map(|key| key.name).chain(ALIASES.iter().map(|(alias, _)| *alias));
     let scored = names.map(|known| (strsim::jaro_winkler(name, known), known));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;

@@ -159,10 +159,11 @@ fn special_texts_are_checked() {
     assert!(!check("log.dirs", "/a,/b"));
 }
 
-/// Goal: a slip of the pen finds its key, noise finds none.
+/// Goal: a slip of the pen finds its key, a topic key the broker's, noise none.
 #[test]
 fn nearest_key_is_suggested() {
     assert_eq!(nearest_broker_key("log.segment.byte"), Some("log.segment.bytes"));
     assert_eq!(nearest_broker_key("num.partition"), Some("num.partitions"));
+    assert_eq!(nearest_broker_key("flush.messages"), Some("log.flush.interval.messages"));
     assert_eq!(nearest_broker_key("zzz"), None);
 }
