@@ -1,5 +1,7 @@
 //! A topic's settings, as far as its logs care.
 
+pub use crate::wire::record_batch::TimestampType;
+
 /// Settings of one log, under Kafka's names for topic configs unless a field says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
@@ -46,15 +48,6 @@ pub struct LogConfig {
     /// Whether bytes that an earlier process wrote have their checksums tested before they are
     /// first served.
     pub verify_cold_reads: bool,
-}
-
-/// Where a record's timestamp comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TimestampType {
-    /// The producer says.
-    CreateTime,
-    /// The broker's clock at the append.
-    LogAppendTime,
 }
 
 /// What happens to old records; both may hold.

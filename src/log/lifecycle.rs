@@ -1,0 +1,322 @@
+//! How a log begins at run time, and how it ends.
+
+use super::epochs::Epochs;
+use super::error::AppendError;
+use super::files::{
+    EPOCHS_NAME, METADATA_NAME, PREPARED_NAME, SegmentPart, segment_path, with_suffix,
+};
+use super::jobs::{Job, Lane, Step, replace_file};
+use super::operations::Operations;
+use super::positions::Mark;
+use super::producer_state::Producers;
+use super::roll::{RETRY_DELAY, Roll, Rolling};
+use super::seal::{Sealing, Upkeep};
+use super::segment::{Indexes, Segment, SegmentFile};
+use super::tail::Tail;
+use super::{
+    Log, LogConfig, LogFact, LogIdentity, LogOut, State, partition_metadata, producer_snapshot,
+};
+use crate::base::{LeaderEpoch, Now, Offset};
+use crate::io::{IoError, OpenMode};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How far the closing of a log has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosingStage {
+    /// What is queued gets written and synced.
+    Draining,
+    /// The indexes of the active segment and the snapshot at the log's end are being written.
+    Writing,
+    /// Files are being closed.
+    Releasing,
+}
+
+/// How far the deletion of a log has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletingStage {
+    /// Operations under way have to end.
+    Draining,
+    /// The directory is being renamed and emptied.
+    Removing,
+    /// What was not expected in the directory is being listed and removed.
+    Sweeping,
+    /// Files are being closed.
+    Releasing,
+}
+
+impl Log {
+    /// A log that is being made: its directory, `partition.metadata` and first segment. The fact
+    /// `Opened` says when it is on the disk; appends are taken before that, and wait.
+    pub fn create(
+        identity: LogIdentity,
+        config: Arc<LogConfig>,
+        leader_epoch: LeaderEpoch,
+        now: Now,
+        out: &mut LogOut,
+    ) -> Log {
+        let mut segments = VecDeque::new();
+        segments.push_back(Segment::new(Offset::ZERO, now.wall));
+        let mut log = Log {
+            identity,
+            leader_epoch,
+            state: State::Creating,
+            segments,
+            log_start: Offset::ZERO,
+            log_end: Offset::ZERO,
+            written: Mark::start_of(Offset::ZERO),
+            durable: Mark::start_of(Offset::ZERO),
+            high_watermark: Mark::start_of(Offset::ZERO),
+            recovery_point: Offset::ZERO,
+            writes: Default::default(),
+            flush: Default::default(),
+            roll: Roll::default(),
+            upkeep: Lane::default(),
+            sealing: Sealing::default(),
+            retirement: Default::default(),
+            retention_due: first_check(&config, now),
+            tail: Tail::default(),
+            producers: Producers::default(),
+            epochs: Epochs::default(),
+            operations: Operations::default(),
+            is_ending: false,
+            config,
+        };
+        log.push_creation();
+        log.start_rolling(now, out);
+        log
+    }
+
+    pub(super) fn push_creation(&mut self) {
+        let directory = &self.identity.directory;
+        let metadata = partition_metadata::encode(self.identity.topic_id).into_bytes();
+        let first = segment_path(directory, Offset::ZERO, SegmentPart::Log);
+        let parent = directory.parent().map(PathBuf::from).unwrap_or_default();
+        let mut steps = vec![Step::MakeDirectory(directory.clone()), Step::SyncDirectory(parent)];
+        steps.extend(replace_file(directory.join(METADATA_NAME), metadata));
+        steps.push(Step::Open(first, OpenMode::CreateEmpty));
+        steps.push(Step::SyncDirectory(directory.clone()));
+        self.roll.lane.push(Job::new(Rolling::Create, steps));
+    }
+
+    pub(super) fn on_created(
+        &mut self,
+        mut job: Job<Rolling>,
+        result: Result<(), IoError>,
+        now: Now,
+        out: &mut LogOut,
+    ) {
+        match result {
+            Ok(()) => {
+                let file = job.files.pop().expect("it opened the first segment");
+                self.segments[0].file = Some(Arc::new(SegmentFile { file }));
+                if self.state == State::Creating {
+                    self.state = State::Open;
+                    out.facts.push(LogFact::Opened);
+                }
+            }
+            Err(error) => {
+                self.discard(job.files);
+                self.roll.retry_at = Some(now.monotonic.after(RETRY_DELAY));
+                self.undo_appends(AppendError::of_io(error), out);
+            }
+        }
+    }
+
+    /// Writes and syncs everything, and the files that make the next start quick. The fact
+    /// `Closed` follows.
+    pub fn begin_close(&mut self, now: Now, out: &mut LogOut) {
+        self.is_ending = true;
+        if matches!(self.state, State::Open | State::Creating) {
+            self.state = State::Closing(ClosingStage::Draining);
+        }
+        self.end_of_tick(now, out);
+    }
+
+    /// Removes the log and its directory. The fact `Deleted` follows.
+    pub fn begin_delete(&mut self, now: Now, out: &mut LogOut) {
+        if matches!(self.state, State::Deleting(_) | State::Deleted | State::Closed) {
+            return;
+        }
+        self.state = State::Deleting(DeletingStage::Draining);
+        self.is_ending = true;
+        self.writes.queue.clear();
+        let from = self.acknowledged();
+        if from < self.log_end {
+            out.facts.push(LogFact::AppendsFailed { from, error: AppendError::Closing });
+        }
+        self.upkeep.clear_waiting();
+        self.roll.lane.clear_waiting();
+        self.advance_lifecycle(now, out);
+    }
+
+    /// Takes the next step of an end, once what it waits for is done.
+    pub(super) fn advance_lifecycle(&mut self, now: Now, out: &mut LogOut) {
+        if !self.is_ending {
+            return;
+        }
+        match self.state {
+            State::Closing(ClosingStage::Draining) => self.drain(now, out),
+            State::Closing(ClosingStage::Writing) => {}
+            State::Closing(ClosingStage::Releasing) | State::Failed => {
+                self.release(State::Closed, LogFact::Closed, now, out);
+            }
+            State::Deleting(DeletingStage::Draining) if self.operations.is_empty() => {
+                self.state = State::Deleting(DeletingStage::Removing);
+                self.push_removal();
+                self.start_upkeep(now, out);
+            }
+            State::Deleting(DeletingStage::Releasing) => {
+                self.release(State::Deleted, LogFact::Deleted, now, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.operations.is_empty() && self.upkeep.is_idle() && self.roll.lane.is_idle()
+    }
+
+    fn drain(&mut self, now: Now, out: &mut LogOut) {
+        if self.segments[0].file.is_none() && self.is_drained() {
+            // It was never made; whoever waits has been told or is told now.
+            self.undo_appends(AppendError::Closing, out);
+            self.state = State::Closing(ClosingStage::Releasing);
+            return self.advance_lifecycle(now, out);
+        }
+        if self.durable.offset < self.written.offset {
+            self.flush.is_urgent = true;
+            return self.start_sync(now, out);
+        }
+        if self.writes.is_idle() && self.is_drained() {
+            self.state = State::Closing(ClosingStage::Writing);
+            self.push_final_files();
+            self.start_upkeep(now, out);
+        }
+    }
+
+    /// Has the active segment's indexes and the producers at the log's end written.
+    fn push_final_files(&mut self) {
+        self.active_mut().complete_time_index();
+        let directory = &self.identity.directory;
+        let segment = self.active();
+        let base_offset = segment.base_offset;
+        let mut steps = Vec::new();
+        if let Indexes::Memory { offsets, times } = &segment.indexes
+            && segment.size > 0
+        {
+            let path = segment_path(directory, base_offset, SegmentPart::OffsetIndex);
+            steps.extend(replace_file(path, offsets.encode()));
+            let path = segment_path(directory, base_offset, SegmentPart::TimeIndex);
+            steps.extend(replace_file(path, times.encode()));
+        }
+        let path = segment_path(directory, self.log_end, SegmentPart::ProducerSnapshot);
+        steps.extend(replace_file(path, producer_snapshot::encode(&self.producers)));
+        self.upkeep.push(Job::new(Upkeep::Close, steps));
+    }
+
+    pub(super) fn on_close_job(&mut self, result: Result<(), IoError>, out: &mut LogOut) {
+        self.state = State::Closing(ClosingStage::Releasing);
+        if result.is_ok() {
+            self.recovery_point = self.recovery_point.max(self.durable.offset);
+        }
+        self.update_high_watermark(out);
+    }
+
+    fn push_removal(&mut self) {
+        let directory = self.identity.directory.clone();
+        let condemned = self.condemned_directory();
+        let parent = directory.parent().map(PathBuf::from).unwrap_or_default();
+        let mut steps = vec![
+            Step::Rename { from: directory, to: condemned.clone(), optional: true },
+            Step::SyncDirectory(parent.clone()),
+        ];
+        for segment in &self.segments {
+            let path = |part| segment_path(&condemned, segment.base_offset, part);
+            if segment.file.is_some() {
+                steps.push(Step::Unlink(path(SegmentPart::Log)));
+            }
+            if matches!(segment.indexes, Indexes::Files { .. }) {
+                steps.push(Step::Unlink(path(SegmentPart::OffsetIndex)));
+                steps.push(Step::Unlink(path(SegmentPart::TimeIndex)));
+            }
+            steps.extend(segment.extra_parts.iter().map(|part| Step::Unlink(path(*part))));
+        }
+        if !self.epochs.starts().is_empty() {
+            steps.push(Step::Unlink(condemned.join(EPOCHS_NAME)));
+        }
+        if self.has_prepared() {
+            steps.push(Step::Unlink(condemned.join(PREPARED_NAME)));
+        }
+        steps.push(Step::Unlink(condemned.join(METADATA_NAME)));
+        steps.push(Step::RemoveDirectory(condemned));
+        steps.push(Step::SyncDirectory(parent));
+        self.upkeep.push(Job::new(Upkeep::Delete, steps));
+    }
+
+    /// The name that a directory has while it is being deleted, as Kafka forms it.
+    fn condemned_directory(&self) -> PathBuf {
+        let id = self.identity.topic_id.0.simple();
+        with_suffix(&self.identity.directory, &format!(".{id}-delete"))
+    }
+
+    /// A directory that is not empty is listed and swept; one that resists is left to the next
+    /// start, which finds it by its name.
+    pub(super) fn on_delete_job(
+        &mut self,
+        job: &Job<Upkeep>,
+        result: Result<(), IoError>,
+        now: Now,
+    ) {
+        let condemned = self.condemned_directory();
+        let next = match (self.state, result) {
+            (State::Deleting(DeletingStage::Removing), Err(_)) => {
+                let steps = [Step::ReadDirectory(condemned)];
+                self.upkeep.push(Job::new(Upkeep::Delete, steps));
+                DeletingStage::Sweeping
+            }
+            (State::Deleting(DeletingStage::Sweeping), Ok(())) if !job.listing.is_empty() => {
+                let unlink =
+                    job.listing.iter().map(|entry| Step::Unlink(condemned.join(&entry.name)));
+                let mut steps: Vec<Step> = unlink.collect();
+                steps.push(Step::RemoveDirectory(condemned));
+                self.upkeep.push(Job::new(Upkeep::Delete, steps));
+                DeletingStage::Sweeping
+            }
+            _ => DeletingStage::Releasing,
+        };
+        self.state = State::Deleting(next);
+        self.retirement.clear_removals();
+        self.retirement.add_files([], now.monotonic.after(Duration::ZERO));
+    }
+
+    /// Closes all files that nobody holds, and reports the end when all are closed.
+    fn release(&mut self, ended: State, fact: LogFact, now: Now, out: &mut LogOut) {
+        if !self.operations.is_empty() {
+            return;
+        }
+        let prepared = self.take_prepared();
+        let open: Vec<Arc<SegmentFile>> =
+            self.segments.iter().flat_map(Segment::files).cloned().chain(prepared).collect();
+        if !open.is_empty() {
+            self.retirement.add_files(open, now.monotonic);
+            for segment in &mut self.segments {
+                segment.file = None;
+                segment.indexes = Indexes::default();
+            }
+            self.purge_retired(now, out);
+            self.start_upkeep(now, out);
+        }
+        if self.is_drained() && self.retirement.has_no_files() {
+            self.state = ended;
+            out.facts.push(fact);
+        }
+    }
+}
+
+/// When retention looks first: not all logs at once.
+pub(super) fn first_check(config: &LogConfig, now: Now) -> crate::base::Monotonic {
+    now.monotonic.after(Duration::from_millis(config.retention_check_interval_ms.max(1)))
+}

@@ -1,0 +1,436 @@
+//! The scan of one segment at start-up: every batch is tested, indexes, producers and epochs are
+//! made on the way, and what is not a sound batch is judged.
+//!
+//! A **torn tail** is what a crash may leave of writes that were not yet durable: the segment is
+//! the last one with records, the offset is at or above the recovery point, and either nothing
+//! sound follows, or a sector of the first bad batch was never written and reads as zeros. It is
+//! cut. Everything else is **damage**: it is fenced off, and the scan goes on at the next sound
+//! batch.
+
+use super::error::LogError;
+use super::files::SegmentPart;
+use super::index_file::IndexFile;
+use super::lookup::BATCH_SIZE_MAX;
+use super::offset_index::{self, OffsetIndex};
+use super::recovery::Recovery;
+use super::scan::{BatchAt, batch_at};
+use super::segment::{BatchSpan, Indexes, Segment, SegmentFile};
+use super::time_index::{TimeEntry, TimeIndex};
+use super::trust::{Damage, Trust};
+use crate::base::{LeaderEpoch, Offset, Timestamp};
+use crate::io::{File, Io, IoError, OpenMode};
+use crate::wire::record_batch::{BatchError, BatchHeader, HEADER_SIZE};
+use std::sync::Arc;
+
+/// Bytes read at once.
+pub const PROBE_LENGTH: u64 = 1 << 20;
+
+/// The smallest unit that a disk writes whole.
+const SECTOR: u64 = 512;
+
+/// Which segment, and what is known of its place in the log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SegmentScan {
+    pub base_offset: Offset,
+    pub file: File,
+    /// The file's length in bytes.
+    pub length: u64,
+    /// The base offset of the next segment.
+    pub next: Option<Offset>,
+    /// Whether all later segments are empty.
+    pub is_last: bool,
+}
+
+/// The segment as far as it was scanned.
+pub(super) struct ScanState {
+    segment: Segment,
+}
+
+/// A piece of the file in memory.
+#[derive(Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+/// Where sound batches begin again.
+struct Resync {
+    position: u64,
+    header: BatchHeader,
+}
+
+impl Window {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
+    /// The bytes from `position` on, as far as they are in memory.
+    fn from(&self, position: u64) -> &[u8] {
+        let start = position.checked_sub(self.start).map(|start| start as usize);
+        start.and_then(|start| self.bytes.get(start..)).unwrap_or_default()
+    }
+}
+
+impl ScanState {
+    /// The whole segment is to be scanned.
+    pub fn from_start(scan: &SegmentScan, now: Timestamp) -> ScanState {
+        let mut segment = Segment::new(scan.base_offset, now);
+        segment.file = Some(Arc::new(SegmentFile { file: scan.file }));
+        ScanState { segment }
+    }
+}
+
+impl<I: Io> Recovery<'_, '_, I> {
+    /// Opens a segment by its indexes, if they are sound; its batches are tested when they are
+    /// first read.
+    pub fn open_by_indexes(&mut self, scan: &SegmentScan) -> Result<Option<Segment>, IoError> {
+        let next = scan.next.expect("only a segment that is full is opened so");
+        let count = (next.0 - scan.base_offset.0) as u64;
+        let Some((offsets, times, true)) = self.read_indexes(scan, count)? else {
+            return Ok(None);
+        };
+        let Some((first, _)) = self.header_at(scan, 0)? else { return Ok(None) };
+        let (offsets_file, times_file) = self.open_index_files(scan)?;
+        let mut segment = ScanState::from_start(scan, self.now.wall).segment;
+        segment.size = scan.length;
+        segment.assigned_size = scan.length;
+        segment.next_offset = next;
+        segment.first_timestamp = Some(first.max_timestamp);
+        segment.trust = self.trust_from(scan.length);
+        match times.entries().last() {
+            Some(entry) if self.is_time_entry_sound(scan, &offsets, entry)? => {
+                segment.max_timestamp = Some((entry.timestamp, entry.offset(scan.base_offset)));
+            }
+            Some(_) => return Ok(None),
+            None => {}
+        }
+        segment.indexes = Indexes::Files {
+            offsets: IndexFile::new(offsets_file, offsets.entries()),
+            times: IndexFile::new(times_file, times.entries()),
+        };
+        Ok(Some(segment))
+    }
+
+    fn open_index_files(
+        &mut self,
+        scan: &SegmentScan,
+    ) -> Result<(Arc<SegmentFile>, Arc<SegmentFile>), IoError> {
+        let mut open = |part| {
+            let path = self.path(scan.base_offset, part);
+            let file = self.startup.open(&path, OpenMode::Read)?;
+            Ok(Arc::new(SegmentFile { file }))
+        };
+        Ok((open(SegmentPart::OffsetIndex)?, open(SegmentPart::TimeIndex)?))
+    }
+
+    fn trust_from(&self, position: u64) -> Trust {
+        if self.config.verify_cold_reads {
+            Trust::from_position(position)
+        } else {
+            Trust::default()
+        }
+    }
+
+    /// Both indexes, and whether they were whole; `None` if one is missing.
+    fn read_indexes(
+        &mut self,
+        scan: &SegmentScan,
+        offset_count: u64,
+    ) -> Result<Option<(OffsetIndex, TimeIndex, bool)>, IoError> {
+        let offsets = self.path(scan.base_offset, SegmentPart::OffsetIndex);
+        let times = self.path(scan.base_offset, SegmentPart::TimeIndex);
+        let Some(offsets) = self.startup.read_file(&offsets)? else { return Ok(None) };
+        let Some(times) = self.startup.read_file(&times)? else { return Ok(None) };
+        let (offsets, whole) = OffsetIndex::decode(&offsets, offset_count, scan.length);
+        let (times, times_whole) = TimeIndex::decode(&times, offset_count);
+        Ok(Some((offsets, times, whole && times_whole)))
+    }
+
+    /// The batch header at a position, if there is one.
+    fn header_at(
+        &mut self,
+        scan: &SegmentScan,
+        position: u64,
+    ) -> Result<Option<(BatchSpan, BatchHeader)>, IoError> {
+        let bytes = self.startup.read(scan.file, position, HEADER_SIZE)?;
+        let header = BatchHeader::parse(&bytes).ok();
+        Ok(header.map(|header| (BatchSpan::of(&header, position), header)))
+    }
+
+    /// Whether the batch that a time index entry names has that timestamp.
+    fn is_time_entry_sound(
+        &mut self,
+        scan: &SegmentScan,
+        offsets: &OffsetIndex,
+        entry: &TimeEntry,
+    ) -> Result<bool, IoError> {
+        let floor = offset_index::floor(offsets.entries(), entry.relative_offset);
+        let mut position = floor.map_or(0, |entry| u64::from(entry.position));
+        let wanted = entry.offset(scan.base_offset);
+        while position < scan.length {
+            let Some((span, _)) = self.header_at(scan, position)? else { return Ok(false) };
+            if span.last_offset >= wanted {
+                return Ok((span.last_offset, span.max_timestamp) == (wanted, entry.timestamp));
+            }
+            position = span.end();
+        }
+        Ok(false)
+    }
+
+    /// Takes the part of the indexes below `scan_from` as it is, and begins the scan at its last
+    /// entry.
+    pub fn resume_from_indexes(
+        &mut self,
+        scan: &SegmentScan,
+        scan_from: Offset,
+    ) -> Result<ScanState, IoError> {
+        let mut state = ScanState::from_start(scan, self.now.wall);
+        let count = (scan_from.0 - scan.base_offset.0) as u64;
+        let Some((mut offsets, mut times, _)) = self.read_indexes(scan, count)? else {
+            return Ok(state);
+        };
+        let Some(last) = offsets.entries().last().copied() else { return Ok(state) };
+        let position = u64::from(last.position);
+        let Some((first, _)) = self.header_at(scan, 0)? else { return Ok(state) };
+        let Some((span, _)) = self.header_at(scan, position)? else { return Ok(state) };
+        if span.last_offset != last.offset(scan.base_offset) {
+            return Ok(state);
+        }
+        // The entry belongs to the batch that the scan begins with, and is made again.
+        offsets.truncate(position);
+        times.truncate(state.segment.relative(span.base_offset));
+        let segment = &mut state.segment;
+        segment.size = position;
+        segment.next_offset = span.base_offset;
+        segment.first_timestamp = Some(first.max_timestamp);
+        segment.max_timestamp =
+            times.entries().last().map(|entry| (entry.timestamp, entry.offset(scan.base_offset)));
+        segment.unindexed_bytes = u64::MAX / 2;
+        segment.indexes = Indexes::Memory { offsets, times };
+        segment.trust = self.trust_from(position);
+        Ok(state)
+    }
+
+    /// Scans a segment from where `state` stands to its end.
+    pub fn scan_segment(
+        &mut self,
+        scan: &SegmentScan,
+        state: ScanState,
+    ) -> Result<Segment, LogError> {
+        let path = self.path(scan.base_offset, SegmentPart::Log);
+        let at = |source| LogError::Io { path: path.clone(), source };
+        let mut segment = state.segment;
+        let mut window = Window::default();
+        while segment.size < scan.length {
+            let position = segment.size;
+            self.fill(scan, &mut window, position, PROBE_LENGTH).map_err(at)?;
+            let mut found = batch_at(window.from(position), segment.next_offset);
+            if found == BatchAt::Cut && window.end() < scan.length {
+                let size = self.claimed_size(&window, position).min(BATCH_SIZE_MAX);
+                self.fill(scan, &mut window, position, size).map_err(at)?;
+                found = batch_at(window.from(position), segment.next_offset);
+            }
+            match found {
+                BatchAt::Sound(header) if !self.is_overlapped(scan, &window, &segment, &header) => {
+                    self.take_batch(&mut segment, &header, position);
+                }
+                BatchAt::Damaged(BatchError::OldMagic { magic })
+                    if is_legacy(window.from(position)) =>
+                {
+                    return Err(LogError::LegacyFormat { path: path.clone(), position, magic });
+                }
+                _ => {
+                    if self.judge(scan, &mut segment, &mut window).map_err(at)? {
+                        break;
+                    }
+                }
+            }
+        }
+        self.report.scanned_bytes += segment.size;
+        self.close_gap(scan, &mut segment);
+        self.finish_scan(scan, &segment).map_err(at)?;
+        segment.assigned_size = segment.size;
+        Ok(segment)
+    }
+
+    /// Has at least `length` bytes from `position` on in memory, or all there are.
+    fn fill(
+        &mut self,
+        scan: &SegmentScan,
+        window: &mut Window,
+        position: u64,
+        length: u64,
+    ) -> Result<(), IoError> {
+        let wanted_end = scan.length.min(position + length.max(HEADER_SIZE as u64));
+        let is_near_end = window.end() < scan.length && window.end() < position + PROBE_LENGTH / 8;
+        let has_all = position >= window.start && window.end() >= wanted_end;
+        let serves = position >= window.start && length <= PROBE_LENGTH && !is_near_end;
+        if has_all || serves && window.end() > position {
+            return Ok(());
+        }
+        let end = scan.length.min(position + length.max(PROBE_LENGTH));
+        window.bytes = self.startup.read(scan.file, position, (end - position) as usize)?;
+        window.start = position;
+        Ok(())
+    }
+
+    /// The size that the header at `position` gives for its batch.
+    fn claimed_size(&self, window: &Window, position: u64) -> u64 {
+        BatchHeader::parse(window.from(position)).map_or(0, |header| header.size() as u64)
+    }
+
+    /// Base offsets lie outside the checksum: one that is too high shows in the next batch.
+    fn is_overlapped(
+        &self,
+        scan: &SegmentScan,
+        window: &Window,
+        segment: &Segment,
+        header: &BatchHeader,
+    ) -> bool {
+        if header.base_offset == segment.next_offset.0 {
+            return false;
+        }
+        let position = segment.size;
+        let end = position + header.size() as u64;
+        if end >= scan.length {
+            return scan.next.is_some_and(|next| next.0 <= header.last_offset());
+        }
+        let next = BatchHeader::parse(window.from(end));
+        next.is_ok_and(|next| next.base_offset <= header.last_offset())
+    }
+
+    fn take_batch(&mut self, segment: &mut Segment, header: &BatchHeader, position: u64) {
+        let span = BatchSpan::of(header, position);
+        segment.note_batch(&span, self.config.index_interval_bytes);
+        if span.base_offset >= self.producers_as_of {
+            self.producers.replay(header, span.base_offset, self.now.wall);
+        }
+        if span.leader_epoch >= LeaderEpoch(0) {
+            self.epochs.assign(span.leader_epoch, span.base_offset);
+        }
+    }
+
+    /// Decides what a place is where no sound batch is: says whether the segment ends before it.
+    fn judge(
+        &mut self,
+        scan: &SegmentScan,
+        segment: &mut Segment,
+        window: &mut Window,
+    ) -> Result<bool, IoError> {
+        let position = segment.size;
+        let resync = self.find_sound(scan, window, position + 1, segment.next_offset)?;
+        let may_be_torn =
+            scan.is_last && segment.next_offset >= self.hints.recovery_point.unwrap_or(Offset(0));
+        let is_torn = may_be_torn
+            && match &resync {
+                None => true,
+                Some(resync) => self.has_unwritten_sector(scan, position, resync.position)?,
+            };
+        if is_torn {
+            self.report.cut_bytes += scan.length - position;
+            return Ok(true);
+        }
+        let (end, next_offset) = match &resync {
+            Some(resync) => (resync.position, Offset(resync.header.base_offset)),
+            None => {
+                let durable = self.hints.recovery_point.unwrap_or(segment.next_offset);
+                (scan.length, scan.next.unwrap_or(durable.max(segment.next_offset)))
+            }
+        };
+        let first_offset = segment.next_offset;
+        self.note_damage(segment, Damage { position, end, first_offset, next_offset });
+        segment.size = end;
+        segment.next_offset = next_offset;
+        Ok(false)
+    }
+
+    /// Looks for the next sound batch that can follow.
+    fn find_sound(
+        &mut self,
+        scan: &SegmentScan,
+        window: &mut Window,
+        from: u64,
+        expected: Offset,
+    ) -> Result<Option<Resync>, IoError> {
+        const MAGIC_AT: usize = 16;
+        let limit = scan.next.unwrap_or(Offset(scan.base_offset.0.saturating_add(1 << 31)));
+        let mut position = from;
+        while position + HEADER_SIZE as u64 <= scan.length {
+            self.fill(scan, window, position, PROBE_LENGTH)?;
+            let bytes = window.from(position);
+            if bytes.get(MAGIC_AT) != Some(&2) {
+                position += 1;
+                continue;
+            }
+            let fits = |header: &BatchHeader| {
+                header.base_offset >= expected.0
+                    && header.last_offset() < limit.0
+                    && position + header.size() as u64 <= scan.length
+                    && header.size() as u64 <= BATCH_SIZE_MAX
+            };
+            if let Some(header) = BatchHeader::parse(bytes).ok().filter(fits) {
+                self.fill(scan, window, position, header.size() as u64)?;
+                if let BatchAt::Sound(header) = batch_at(window.from(position), expected) {
+                    return Ok(Some(Resync { position, header }));
+                }
+            }
+            position += 1;
+        }
+        Ok(None)
+    }
+
+    /// Whether a sector between two positions has nothing but zeros there: a write that a power
+    /// loss kept from the disk.
+    fn has_unwritten_sector(
+        &mut self,
+        scan: &SegmentScan,
+        start: u64,
+        end: u64,
+    ) -> Result<bool, IoError> {
+        let mut position = start;
+        while position < end {
+            let piece_end = end.min((position / SECTOR + 1) * SECTOR);
+            let length = (piece_end - position) as usize;
+            let bytes = self.startup.read(scan.file, position, length)?;
+            if bytes.iter().all(|byte| *byte == 0) {
+                return Ok(true);
+            }
+            position = piece_end;
+        }
+        Ok(false)
+    }
+
+    /// A segment that ends before the next one begins has lost records.
+    fn close_gap(&mut self, scan: &SegmentScan, segment: &mut Segment) {
+        let Some(next) = scan.next else { return };
+        let is_gap = segment.next_offset < next && segment.size == scan.length;
+        if is_gap && !self.config.cleanup_policy.compact && !scan.is_last {
+            let damage = Damage {
+                position: segment.size,
+                end: segment.size,
+                first_offset: segment.next_offset,
+                next_offset: next,
+            };
+            self.note_damage(segment, damage);
+        }
+    }
+
+    /// Cuts the torn tail and makes what is left durable.
+    fn finish_scan(&mut self, scan: &SegmentScan, segment: &Segment) -> Result<(), IoError> {
+        if segment.size < scan.length {
+            self.startup.truncate(scan.file, segment.size)?;
+        }
+        self.startup.sync(scan.file)
+    }
+}
+
+/// Whether a message of before Kafka 0.11 begins here: offset 8, size 4, CRC-32 of the rest 4.
+fn is_legacy(bytes: &[u8]) -> bool {
+    let Some((prefix, rest)) = bytes.split_first_chunk::<16>() else { return false };
+    let field = |at: usize| [prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]];
+    let size = u32::from_be_bytes(field(8)) as usize;
+    let crc = u32::from_be_bytes(field(12));
+    size.checked_sub(4)
+        .and_then(|size| rest.get(..size))
+        .is_some_and(|message| !message.is_empty() && crc32fast::hash(message) == crc)
+}

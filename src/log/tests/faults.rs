@@ -1,0 +1,78 @@
+//! Operations that fail, at each place where one can.
+
+use super::small;
+use crate::base::Offset;
+use crate::log::testing::{Bench, Fault, batch, idempotent};
+use crate::log::{AppendError, LogConfig, LogFact};
+
+fn fault(at: usize, errno: i32) -> Fault {
+    Fault { at, errno, written: 50 }
+}
+
+/// Goal: a full disk fails the appends under way, reads go on, and a later append works.
+#[test]
+fn a_full_disk_is_survived() {
+    let mut bench = Bench::new(LogConfig::default());
+    bench.put(idempotent(1, 0, 0, "a"));
+    bench.disk.faults = vec![fault(bench.disk.run_count, libc::ENOSPC)];
+    bench.append(idempotent(1, 0, 1, "b")).unwrap();
+    bench.settle();
+    let failed = LogFact::AppendsFailed { from: Offset(1), error: AppendError::NoSpace };
+    assert!(bench.facts.contains(&failed));
+    assert_eq!(bench.log.positions().log_end, Offset(1));
+    assert_eq!(bench.values_from(0).unwrap().len(), 1);
+    assert_eq!(bench.put(idempotent(1, 0, 1, "b")), Offset(1));
+    assert_eq!(bench.put(idempotent(1, 0, 2, "c")), Offset(2));
+    let report = bench.restart();
+    assert!(report.damage.is_empty());
+    assert_eq!(bench.values_from(0).unwrap().len(), 3);
+}
+
+/// Goal: after a failed sync nothing more is taken or shown, and what was durable stays readable.
+#[test]
+fn a_failed_sync_is_final() {
+    let mut bench = Bench::new(LogConfig::default());
+    bench.put(batch(&["a"]));
+    bench.disk.faults = vec![fault(bench.disk.run_count + 1, libc::EIO)];
+    bench.append(batch(&["b"])).unwrap();
+    bench.settle();
+    assert!(bench.facts.iter().any(|fact| matches!(fact, LogFact::Failed(_))));
+    let failed = LogFact::AppendsFailed { from: Offset(1), error: AppendError::Failed };
+    assert!(bench.facts.contains(&failed));
+    assert_eq!(bench.append(batch(&["c"])), Err(AppendError::Failed));
+    assert_eq!(bench.values_from(0).unwrap(), [(0, "a".to_owned())]);
+}
+
+/// Goal: whichever operation fails, an acknowledged record is readable then and after a restart,
+/// and no offset has two records.
+#[test]
+fn every_operation_may_fail() {
+    for errno in [libc::EIO, libc::ENOSPC] {
+        for at in 0..260 {
+            let mut bench = Bench::creating(small());
+            bench.disk.faults = vec![fault(at, errno)];
+            let mut acknowledged: Vec<(i64, String)> = Vec::new();
+            for round in 0..40 {
+                let value = format!("value {round} to fill");
+                if let Ok(appended) = bench.append(batch(&[&value])) {
+                    bench.settle();
+                    if bench.log.acknowledged() > appended.last_offset
+                        && bench.log.positions().written > appended.last_offset
+                    {
+                        acknowledged.push((appended.base_offset.0, value));
+                    }
+                }
+                bench.pass(500);
+                let read = bench.values_from(0).unwrap();
+                assert_eq!(read, acknowledged, "fault {errno} at {at}, round {round}");
+            }
+            let hints = bench.hints(false);
+            bench.disk.lose_power();
+            let report = bench.recover(hints);
+            assert!(report.damage.is_empty(), "fault {errno} at {at}: {report:?}");
+            let read = bench.values_from(0).unwrap();
+            let missing = acknowledged.iter().find(|record| !read.contains(record));
+            assert_eq!(missing, None, "fault {errno} at {at}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What goes when it is old, and what stays.
+
+use super::small;
+use crate::base::Offset;
+use crate::log::testing::{Bench, batch};
+use crate::log::{LogConfig, LogFact};
+
+fn fill(bench: &mut Bench, count: usize) {
+    for round in 0..count {
+        bench.put(batch(&[&format!("a value of some length {round:4}")]));
+    }
+}
+
+/// Goal: old segments go by time, the active one after a roll, and offsets go on.
+#[test]
+fn time_takes_all_that_is_old() {
+    let config = LogConfig { retention_ms: 60_000, file_delete_delay_ms: 1000, ..small() };
+    let mut bench = Bench::new(config);
+    fill(&mut bench, 50);
+    bench.pass(301_000);
+    for _ in 0..5 {
+        bench.pass(1000);
+    }
+    assert_eq!(bench.log.positions().log_start, Offset(50));
+    assert_eq!((bench.log.size_bytes(), bench.log.segment_count()), (0, 1));
+    assert!(bench.facts.contains(&LogFact::LogStartMoved(Offset(50))));
+    bench.pass(2000);
+    let names = bench.disk.list(&bench.path(""));
+    let logs: Vec<&String> = names.iter().filter(|name| name.contains(".log")).collect();
+    assert_eq!(logs, ["00000000000000000050.log"]);
+    assert_eq!(bench.disk.open_count(), 1);
+    bench.restart();
+    assert_eq!(bench.log.positions().log_end, Offset(50));
+}
+
+/// Goal: the size that is left is at least what was asked for, within a segment.
+#[test]
+fn size_takes_the_oldest() {
+    let mut bench = Bench::new(small());
+    fill(&mut bench, 50);
+    let before = bench.log.size_bytes();
+    bench.set_config(LogConfig { retention_bytes: 3000, ..small() });
+    bench.pass(1);
+    let after = bench.log.size_bytes();
+    assert!((3000..4000).contains(&after) && after < before, "{before} to {after}");
+    let start = bench.log.positions().log_start;
+    assert!(bench.values_from(start.0 - 1).is_err());
+    assert_eq!(bench.values_from(start.0).unwrap().len() as i64, 50 - start.0);
+}
+
+/// Goal: DeleteRecords hides records at once, and whole segments below it go.
+#[test]
+fn deleted_records_are_gone() {
+    let mut bench = Bench::new(small());
+    fill(&mut bench, 50);
+    assert!(bench.delete_records(51).is_err());
+    let segments = bench.log.segment_count();
+    assert_eq!(bench.delete_records(25), Ok(Offset(25)));
+    assert!(bench.log.segment_count() < segments);
+    assert!(bench.values_from(24).is_err());
+    assert_eq!(bench.values_from(25).unwrap().len(), 25);
+    assert_eq!(bench.delete_records(10), Ok(Offset(25)), "the start does not go back");
+    bench.restart();
+    assert_eq!(bench.log.positions().log_start, Offset(25));
+    assert_eq!(bench.delete_records(50), Ok(Offset(50)));
+    for _ in 0..3 {
+        bench.pass(1000);
+    }
+    assert_eq!(bench.log.size_bytes(), 0);
+    assert_eq!(bench.put(batch(&["next"])), Offset(50));
+}
+
+/// Goal: a file that is being sent stays open until the send is done.
+#[test]
+fn a_file_in_use_stays_open() {
+    let mut bench = Bench::new(LogConfig { file_delete_delay_ms: 10, ..small() });
+    fill(&mut bench, 50);
+    let plan = bench.plan(0, 100).unwrap().unwrap();
+    bench.delete_records(40).unwrap();
+    bench.pass(20);
+    bench.pass(20);
+    let open = bench.disk.open_count();
+    assert!(bench.disk.bytes(&bench.path("00000000000000000000.log")).is_none());
+    drop(plan);
+    bench.pass(1100);
+    assert_eq!(bench.disk.open_count(), open - 1);
+}
