@@ -27,7 +27,7 @@ pub enum LogError {
     )]
     InterruptedCompaction { path: PathBuf },
     /// Two segments claim the same offsets.
-    #[error("{}: the segment begins below {expected}, where the one before it ends", path.display())]
+    #[error("{}: begins below {expected}, where the segment before it ends", path.display())]
     Overlap { path: PathBuf, expected: Offset },
 }
 

@@ -55,8 +55,6 @@ mod trust;
 mod write;
 
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
 
 pub use append::Appended;

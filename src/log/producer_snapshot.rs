@@ -7,7 +7,10 @@
 //! | 2 | version, 1 |
 //! | 4 | CRC-32C of all that follows |
 //! | 4 | number of producers |
-//! | 46 each | id 8, epoch 2, last sequence 4, last offset 8, offset delta 4, timestamp 8, coordinator epoch 4, transaction's first offset 8 or −1 |
+//! | 46 each | a producer |
+//!
+//! A producer: id 8, epoch 2, last sequence 4, last offset 8, offset delta 4, timestamp 8,
+//! coordinator epoch 4, first offset of its transaction 8, or −1.
 //!
 //! Kafka keeps only the last batch of each producer, so that after a restart it takes a retry of
 //! an earlier one for a gap. The earlier batches follow here, where Kafka does not look:
@@ -15,7 +18,9 @@
 //! | bytes | field |
 //! |---|---|
 //! | 4 | number of batches |
-//! | 32 each | producer id 8, last sequence 4, last offset 8, offset delta 4, timestamp 8; oldest first |
+//! | 32 each | a batch, oldest first |
+//!
+//! A batch: producer id 8, last sequence 4, last offset 8, offset delta 4, timestamp 8.
 
 use super::producer_state::{BATCHES_MAX, ProducerBatch, ProducerEntry, Producers};
 use crate::base::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};

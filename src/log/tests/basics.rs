@@ -1,8 +1,8 @@
 //! Appending, reading, rolling and restarting.
 
+use super::bench::{Bench, batch, batch_at, idempotent};
 use super::small;
 use crate::base::Offset;
-use crate::log::testing::{Bench, batch, batch_at, idempotent};
 use crate::log::{LogConfig, LogFact, TimestampQuery};
 
 /// Goal: records come back at their offsets, and nothing is readable before it is durable.

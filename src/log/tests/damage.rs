@@ -1,8 +1,8 @@
 //! Bytes that changed behind the log's back, and files that are gone.
 
+use super::bench::{Bench, batch};
 use super::small;
 use crate::base::Offset;
-use crate::log::testing::{Bench, batch};
 use crate::log::{LogConfig, ReadError};
 
 fn filled(config: LogConfig) -> Bench {

@@ -1,8 +1,9 @@
 //! Operations that fail, at each place where one can.
 
+use super::bench::{Bench, batch, idempotent};
+use super::disk::Fault;
 use super::small;
 use crate::base::Offset;
-use crate::log::testing::{Bench, Fault, batch, idempotent};
 use crate::log::{AppendError, LogConfig, LogFact};
 
 fn fault(at: usize, errno: i32) -> Fault {

@@ -1,7 +1,10 @@
-//! Tests of the log as a whole.
+//! Tests of the log as a whole, on a small disk in memory that knows what is in the page cache
+//! and what is durable, and that fails operations on demand.
 
 mod basics;
+mod bench;
 mod damage;
+mod disk;
 mod faults;
 mod retention;
 

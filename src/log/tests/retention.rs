@@ -1,8 +1,8 @@
 //! What goes when it is old, and what stays.
 
+use super::bench::{Bench, batch};
 use super::small;
 use crate::base::Offset;
-use crate::log::testing::{Bench, batch};
 use crate::log::{LogConfig, LogFact};
 
 fn fill(bench: &mut Bench, count: usize) {

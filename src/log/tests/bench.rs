@@ -1,6 +1,6 @@
 //! A log on a disk in memory, driven step by step.
 
-use super::Disk;
+use super::disk::Disk;
 use crate::base::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId};
 use crate::io::{Op, Startup};
 use crate::log::{
