@@ -4,6 +4,7 @@
 //! field names of Kafka's own dump tool, so that scripts for that one work here.
 
 mod batch_file;
+mod checkpoint_file;
 mod index_file;
 mod metadata_file;
 mod producer_snapshot;
@@ -76,21 +77,30 @@ fn dump_directory(directory: &Path, report: &mut Report) -> Result<(), CliError>
     Ok(())
 }
 
+/// Prints and checks one file.
+type Dump = fn(&Path, &mut Report) -> Result<(), CliError>;
+
 /// Reads a file whose name tells what it is; false for any other.
 fn dump_file(path: &Path, report: &mut Report) -> Result<bool, CliError> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let dump = match name.rsplit_once('.').map_or(name, |(_, extension)| extension) {
-        _ if metadata_file::is_one(path) => metadata_file::dump,
-        "log" => segment_file::dump,
-        "index" => index_file::dump_offset_index,
-        "timeindex" => index_file::dump_time_index,
-        "txnindex" => index_file::dump_transaction_index,
-        "snapshot" => producer_snapshot::dump,
-        _ => return Ok(false),
-    };
+    let Some(dump) = dump_of(path) else { return Ok(false) };
     report.begin(path)?;
     dump(path, report)?;
     Ok(true)
+}
+
+fn dump_of(path: &Path) -> Option<Dump> {
+    if metadata_file::is_one(path) {
+        return Some(metadata_file::dump);
+    }
+    let name = path.file_name()?.to_str()?;
+    Some(match path.extension().and_then(|extension| extension.to_str()) {
+        Some("log") => segment_file::dump,
+        Some("index") => index_file::dump_offset_index,
+        Some("timeindex") => index_file::dump_time_index,
+        Some("txnindex") => index_file::dump_transaction_index,
+        Some("snapshot") => producer_snapshot::dump,
+        _ => return checkpoint_file::dump_of(name),
+    })
 }
 
 /// The whole of a small file.

@@ -154,3 +154,26 @@ fn producer_snapshots_are_checked() {
     segment.write("snapshot", &[0, 1]);
     assert_eq!(segment.faults("snapshot"), 1);
 }
+
+/// Goal: checkpoints of Kafka's form are whole, cut ones are not, other names are left alone.
+#[test]
+fn text_files_are_checked() {
+    let directory = TempDir::new().unwrap();
+    let faults = |name: &str, text: &str| {
+        fs::write(directory.path().join(name), text).unwrap();
+        let mut report = Report::new(Output::to(io::sink()), false, true);
+        let is_known = dump_file(&directory.path().join(name), &mut report).unwrap();
+        is_known.then(|| report.fault_count())
+    };
+    for (name, whole) in [
+        ("recovery-point-offset-checkpoint", "0\n1\norders 3 17\n"),
+        ("log-start-offset-checkpoint", "0\n0\n"),
+        ("leader-epoch-checkpoint", "0\n2\n0 0\n1 17\n"),
+        ("partition.metadata", "version: 0\ntopic_id: AAECAwQFBgcICQoLDA0ODw"),
+        ("meta.properties", "version=1\nnode.id=1\ncluster.id=AAECAwQFBgcICQoLDA0ODw\n"),
+    ] {
+        assert_eq!(faults(name, whole), Some(0), "{name}");
+        assert_eq!(faults(name, &whole[..whole.len() / 2]), Some(1), "{name}");
+    }
+    assert_eq!(faults("notes.txt", ""), None);
+}
