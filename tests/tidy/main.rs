@@ -48,7 +48,8 @@ impl Tree {
             let text = std::fs::read(root.join(path)).expect("a listed file is readable");
             Some(Source::new(path.to_str()?, String::from_utf8(text).ok()?))
         };
-        let sources = paths.iter().filter_map(read).collect();
+        let mut sources: Vec<Source> = paths.iter().filter_map(read).collect();
+        mark_tests(&mut sources);
         Tree { paths, sources }
     }
 
@@ -65,6 +66,20 @@ impl Tree {
     fn text(&self, path: &str) -> &str {
         let source = self.sources.iter().find(|source| source.path == path);
         &source.unwrap_or_else(|| panic!("{path} is missing")).text
+    }
+}
+
+/// Tells the files that only tests are made of, whole folders too.
+fn mark_tests(sources: &mut [Source]) {
+    let modules: Vec<String> = sources.iter().flat_map(Source::test_modules).collect();
+    for source in sources {
+        let is_in = |module: &String| {
+            let rest = source.path.strip_prefix(module.as_str());
+            rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        };
+        if modules.iter().any(is_in) {
+            source.mark_as_test();
+        }
     }
 }
 

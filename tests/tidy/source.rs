@@ -9,6 +9,7 @@ pub struct Source {
     pub path: String,
     /// The whole text.
     pub text: String,
+    is_test_file: bool,
     tokens: OnceCell<Vec<Token>>,
 }
 
@@ -34,7 +35,26 @@ impl Violation {
 
 impl Source {
     pub fn new(path: &str, text: impl Into<String>) -> Source {
-        Source { path: path.to_owned(), text: text.into(), tokens: OnceCell::new() }
+        let (path, text) = (path.to_owned(), text.into());
+        Source { path, text, is_test_file: false, tokens: OnceCell::new() }
+    }
+
+    /// Declares the whole file to be compiled for tests only.
+    pub fn mark_as_test(&mut self) {
+        self.is_test_file = true;
+        self.tokens = OnceCell::new();
+    }
+
+    /// Where the modules are that this file declares for tests only (`#[cfg(test)] mod name;`):
+    /// paths without their `.rs`.
+    pub fn test_modules(&self) -> Vec<String> {
+        if !self.is_product() {
+            return Vec::new();
+        }
+        let folder = self.path.trim_end_matches(".rs");
+        let own = folder.trim_end_matches("/mod").trim_end_matches("/lib");
+        let declared = self.tokens().windows(3).filter(|w| w[0].is("mod") && w[2].is(";"));
+        declared.filter(|w| w[0].test).map(|w| format!("{own}/{}", w[1].text)).collect()
     }
 
     pub fn is_rust(&self) -> bool {
@@ -46,12 +66,9 @@ impl Source {
         self.is_rust() && self.path.starts_with("src/")
     }
 
-    /// Whether the whole file is compiled for tests only, by our naming: `tests.rs`,
-    /// `*_tests.rs`, or anything in a folder `tests`.
+    /// Whether the whole file is compiled for tests only.
     pub fn is_test_file(&self) -> bool {
-        let mut parts = self.path.rsplit('/');
-        let name = parts.next().unwrap_or_default();
-        name == "tests.rs" || name.ends_with("_tests.rs") || parts.any(|part| part == "tests")
+        self.is_test_file || self.path.starts_with("tests/")
     }
 
     /// The layer that a file of `src/` belongs to: its folder, or its own name.
@@ -69,7 +86,7 @@ impl Source {
 
     /// The tokens of a Rust file, without comments.
     pub fn tokens(&self) -> &[Token] {
-        self.tokens.get_or_init(|| tokenize(&self.text, self.is_test_file()))
+        self.tokens.get_or_init(|| tokenize(&self.text, self.is_test_file))
     }
 
     /// The tokens that reach the product.
@@ -89,7 +106,13 @@ mod tests {
         let source = Source::new("src/log/mod.rs", "");
         assert_eq!((source.layer(), source.module_depth()), (Some("log"), 1));
         assert_eq!(Source::new("src/main.rs", "").module_depth(), 0);
-        assert!(Source::new("src/log/append/tests.rs", "").is_test_file());
-        assert!(!Source::new("src/log/latest.rs", "").is_test_file());
+    }
+
+    #[test]
+    fn modules_for_tests_are_found() {
+        let text = "mod a;\n#[cfg(test)]\nmod b;\n#[cfg(test)]\nmod c {}";
+        assert_eq!(Source::new("src/log/mod.rs", text).test_modules(), ["src/log/b"]);
+        assert_eq!(Source::new("src/log/append.rs", text).test_modules()[0], "src/log/append/b");
+        assert_eq!(Source::new("src/lib.rs", text).test_modules()[0], "src/b");
     }
 }
