@@ -209,9 +209,8 @@ mod tests {
     fn runs_steps_in_order() {
         let mut lane = Lane::default();
         lane.push(Job::new("epochs", replace_file(PathBuf::from("d/x"), b"new".to_vec())));
-        assert!(
-            matches!(lane.start(), Turn::Submit(Op::Open { path, .. }) if path == Path::new("d/x.tmp"))
-        );
+        let temporary = Path::new("d/x.tmp");
+        assert!(matches!(lane.start(), Turn::Submit(Op::Open { path, .. }) if path == temporary));
         assert!(matches!(lane.start(), Turn::Idle));
         let turn = lane.advance(Ok(Output::Opened(File(7))));
         assert!(matches!(turn, Turn::Submit(Op::Write { file: File(7), position: 0, .. })));

@@ -22,12 +22,15 @@ use source::{Source, Violation};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 /// The tree under test: every file's path, and the content of those that are text.
 struct Tree {
     paths: BTreeSet<PathBuf>,
     sources: Vec<Source>,
 }
+
+static TREE: LazyLock<Tree> = LazyLock::new(Tree::read);
 
 impl Tree {
     fn read() -> Tree {
@@ -85,53 +88,51 @@ fn mark_tests(sources: &mut [Source]) {
 
 #[test]
 fn modules_import_only_from_lower_layers() {
-    let tree = Tree::read();
-    let order = layers::order(tree.text("src/lib.rs"));
-    tree.check(|source| layers::violations(source, &order));
+    let order = layers::order(TREE.text("src/lib.rs"));
+    TREE.check(|source| layers::violations(source, &order));
 }
 
 #[test]
 fn unsafe_code_stays_in_the_ring() {
-    Tree::read().check(unsafety::violations);
+    TREE.check(unsafety::violations);
 }
 
 #[test]
 fn pure_layers_touch_no_file_clock_or_random_source() {
-    Tree::read().check(purity::violations);
+    TREE.check(purity::violations);
 }
 
 #[test]
 fn nothing_panics_on_what_comes_from_outside() {
-    Tree::read().check(panics::violations);
+    TREE.check(panics::violations);
 }
 
 #[test]
 fn nothing_unfinished_and_no_stray_prints() {
-    Tree::read().check(leftovers::violations);
+    TREE.check(leftovers::violations);
 }
 
 #[test]
 fn files_functions_and_lines_are_short() {
-    Tree::read().check(sizes::violations);
+    TREE.check(sizes::violations);
 }
 
 #[test]
 fn every_module_says_what_lives_there() {
-    Tree::read().check(docs::violations);
+    TREE.check(docs::violations);
 }
 
 #[test]
 fn every_dependency_says_why() {
-    Tree::read().check(manifest::violations);
+    TREE.check(manifest::violations);
 }
 
 #[test]
 fn nothing_names_the_machine_it_was_written_on() {
-    Tree::read().check(machine::violations);
+    TREE.check(machine::violations);
 }
 
 #[test]
 fn links_and_references_in_docs_lead_somewhere() {
-    let tree = Tree::read();
-    tree.check(|source| links::violations(source, &tree));
+    TREE.check(|source| links::violations(source, &TREE));
 }

@@ -1,7 +1,7 @@
 //! A file under test, and a complaint about it.
 
 use crate::tokens::{Token, tokenize};
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// A text file of the project.
 pub struct Source {
@@ -10,7 +10,7 @@ pub struct Source {
     /// The whole text.
     pub text: String,
     is_test_file: bool,
-    tokens: OnceCell<Vec<Token>>,
+    tokens: OnceLock<Vec<Token>>,
 }
 
 /// One broken rule.
@@ -36,13 +36,13 @@ impl Violation {
 impl Source {
     pub fn new(path: &str, text: impl Into<String>) -> Source {
         let (path, text) = (path.to_owned(), text.into());
-        Source { path, text, is_test_file: false, tokens: OnceCell::new() }
+        Source { path, text, is_test_file: false, tokens: OnceLock::new() }
     }
 
     /// Declares the whole file to be compiled for tests only.
     pub fn mark_as_test(&mut self) {
         self.is_test_file = true;
-        self.tokens = OnceCell::new();
+        self.tokens = OnceLock::new();
     }
 
     /// Where the modules are that this file declares for tests only (`#[cfg(test)] mod name;`):
