@@ -57,12 +57,9 @@ pub fn debian_packages(requirements: &[Requirement]) {
 ///
 /// # Panics
 /// If `install` does, or a file cannot be read or written.
-pub fn folder(name: &str, manifests: &[&Path], install: impl FnOnce(&Path)) -> PathBuf {
+pub fn folder<P: AsRef<Path>>(name: &str, manifests: &[P], install: impl FnOnce(&Path)) -> PathBuf {
     let folder = root().join(name);
-    let wanted = manifests
-        .iter()
-        .map(|path| fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-        .collect::<String>();
+    let wanted: String = manifests.iter().map(|path| read(path.as_ref())).collect();
     let _lock = lock(name);
     let stamp = folder.join("installed-from");
     if fs::read_to_string(&stamp).is_ok_and(|seen| seen == wanted) {
@@ -91,10 +88,14 @@ fn root() -> PathBuf {
     target.join("clients")
 }
 
-/// Holds the lock of this name until the handle is dropped.
-fn lock(name: &str) -> File {
-    fs::create_dir_all(root()).expect("the target directory can be written");
+/// Holds the lock of this name, against other threads and processes, until the handle is dropped.
+///
+/// # Panics
+/// If the target directory cannot be written.
+pub fn lock(name: &str) -> File {
     let path = root().join(format!("{name}.lock"));
+    let parent = path.parent().expect("a path below the root");
+    fs::create_dir_all(parent).expect("the target directory can be written");
     let file = File::create(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     flock(&file, FlockOperation::LockExclusive).expect("a local file can be locked");
     file
@@ -106,4 +107,8 @@ fn missing(requirements: &[Requirement]) -> Vec<&'static str> {
         !output.is_ok_and(|output| output.status.success())
     };
     requirements.iter().filter(|r| is_missing(r.probe)).map(|r| r.package).collect()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
