@@ -10,6 +10,7 @@ pub mod io;
 pub mod metrics;
 pub mod log;
 pub mod metadata;
+pub mod shard;
 pub mod control;
 pub mod config;
 pub mod cli;

@@ -21,7 +21,7 @@ pub const SEND_FILE_CHUNK: u32 = 256 * 1024;
 pub const RING_OPERATIONS_MAX: usize = 64 * 1024;
 
 /// Entries of one shard's mailbox.
-pub const MAILBOX_CAPACITY: usize = 64 * 1024;
+pub const MAILBOX_CAPACITY: usize = 4 * 1024;
 
 /// Pieces of one vectored write or send (the kernel's IOV_MAX).
 pub const GATHER_PIECES_MAX: usize = 1024;

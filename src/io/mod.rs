@@ -34,4 +34,20 @@ pub trait Io {
 
     /// Reads both clocks.
     fn now(&mut self) -> Now;
+
+    /// What was done so far; zeros where nobody counts.
+    fn counters(&self) -> IoCounters {
+        IoCounters::default()
+    }
+}
+
+/// What an [`Io`] has done since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IoCounters {
+    /// Entries into the kernel.
+    pub system_calls: u64,
+    /// Bytes sent from files whose pages were in memory.
+    pub hot_bytes: u64,
+    /// Bytes sent from files by way of the disk.
+    pub cold_bytes: u64,
 }

@@ -101,10 +101,10 @@ counters! {
     fetched_bytes: Counter "fetched_bytes_total",
     /// Fetches that wait for data.
     fetches_waiting: Gauge "fetches_waiting",
-    /// File ranges sent, by whether their pages were in memory.
-    sends_hot: Counter "file_sends_total" { cache = "hot" },
-    /// File ranges sent, by whether their pages were in memory.
-    sends_cold: Counter "file_sends_total" { cache = "cold" },
+    /// Bytes sent from log files, by whether their pages were in memory.
+    hot_sent_bytes: Counter "file_sent_bytes_total" { cache = "hot" },
+    /// Bytes sent from log files, by whether their pages were in memory.
+    cold_sent_bytes: Counter "file_sent_bytes_total" { cache = "cold" },
     /// Vectored writes to logs.
     log_writes: Counter "log_writes_total",
     /// Bytes written to logs.

@@ -37,7 +37,7 @@ pub use features::Features;
 pub use listen::{Listeners, listen};
 pub use wake::{RingRegistry, Waker};
 
-use super::{Completion, Io, IoError, Op, Output, Token};
+use super::{Completion, Io, IoCounters, IoError, Op, Output, Token};
 use crate::base::limits::{RECEIVE_BUFFER_COUNT, RECEIVE_BUFFER_SIZE, RING_OPERATIONS_MAX};
 use crate::base::{Monotonic, Now, ShardId};
 use buffers::ReceiveBuffers;
@@ -404,6 +404,15 @@ impl Io for Uring {
 
     fn now(&mut self) -> Now {
         sys::now()
+    }
+
+    fn counters(&self) -> IoCounters {
+        let counters = Uring::counters(self);
+        IoCounters {
+            system_calls: counters.enters + counters.system_calls,
+            hot_bytes: counters.hot_bytes,
+            cold_bytes: counters.cold_bytes,
+        }
     }
 }
 

@@ -1,0 +1,92 @@
+//! `pinion serve`: runs a broker.
+//!
+//! `directory` keeps the data directory to this process, `cores` says which shards there are, and
+//! `node` runs their threads.
+
+mod cores;
+mod directory;
+mod node;
+
+use super::error::CliError;
+use crate::config::{Config, ConfigError, Override};
+use clap::Args;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Examples:
+  pinion serve
+  pinion serve --data /var/lib/pinion --listen 0.0.0.0:9092 --cores 2,3
+  pinion serve --shards 2 --set log.flush.interval.messages=9223372036854775807
+
+A first SIGTERM or SIGINT drains and stops; a second ends at once, with exit code 1.";
+
+/// What to run with. Each of these overrides the configuration file.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct ServeArgs {
+    /// Configuration file, in TOML under Kafka's names
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Data directory
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Address for clients
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Option<String>,
+
+    /// Cores to pin shards to, as in 2,3 or 2-5; auto takes all that are allowed
+    #[arg(long, value_name = "LIST|auto")]
+    pub cores: Option<String>,
+
+    /// Number of shards, without pinning
+    #[arg(long, value_name = "N", conflicts_with = "cores")]
+    pub shards: Option<u16>,
+
+    /// A single setting under Kafka's name
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+}
+
+/// Runs until the shards have ended.
+pub fn run(args: &ServeArgs) -> Result<(), CliError> {
+    let config = load(args).map_err(|error| CliError::failure(error.to_string()))?;
+    log_to_standard_error();
+    let cores = cores::choose(&config)?;
+    node::run(config, &cores)
+}
+
+fn load(args: &ServeArgs) -> Result<Config, ConfigError> {
+    let mut overrides = Vec::new();
+    let data = args.data.as_ref().map(|path| path.display().to_string());
+    let listen = args.listen.as_ref().map(|address| format!("PLAINTEXT://{address}"));
+    let shards = args.shards.map(|count| count.to_string());
+    let options = [
+        ("--data", "log.dirs", &data),
+        ("--listen", "listeners", &listen),
+        ("--cores", "cores", &args.cores),
+        ("--shards", "shards", &shards),
+    ];
+    for (option, key, value) in options {
+        if let Some(value) = value {
+            overrides.push(Override::new(option, key, value));
+        }
+    }
+    for setting in &args.settings {
+        overrides.push(Override::parse(setting)?);
+    }
+    Config::load(args.config.as_deref(), &overrides)
+}
+
+/// Logs at level info, or as RUST_LOG says.
+fn log_to_standard_error() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}

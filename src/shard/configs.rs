@@ -1,0 +1,250 @@
+//! DescribeConfigs from the image; AlterConfigs and IncrementalAlterConfigs by the controller.
+
+use super::Shard;
+use super::connection::RequestContext;
+use super::controller::{Controller, Decision};
+use crate::base::BrokerId;
+use crate::metadata::configs::{
+    AlterOperation, Alteration, ConfigResource, alter_configs, replace_configs,
+};
+use crate::metadata::describe::{ConfigEntry, describe_broker, describe_topic};
+use crate::metadata::{Change, Image, MetadataError};
+use crate::wire::ErrorCode;
+use crate::wire::api::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
+    DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use crate::wire::api::{alter_configs as replacing, incremental_alter_configs as altering};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// The resource types that have configs here.
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+/// One resource's outcome, before it is written.
+type Described = Result<Vec<ConfigEntry>, MetadataError>;
+
+/// DescribeConfigs (key 32): every config, with where its value comes from.
+pub(super) fn on_describe(shard: &mut Shard, context: &RequestContext, body: &Bytes) {
+    let (described, texts): (Vec<Described>, Vec<String>);
+    let Some(request) = shard.decode::<DescribeConfigsRequest>(context, body) else { return };
+    let image = Arc::clone(&shard.image);
+    let broker = shard.settings.broker_id;
+    let resources = request.resources.iter();
+    described = resources.map(|resource| describe(&image, broker, resource)).collect();
+    texts = described.iter().map(error_text).collect();
+    let results = request.resources.iter().zip(described.iter().zip(&texts));
+    let response = DescribeConfigsResponse {
+        results: results
+            .map(|(resource, (described, text))| result(&request, resource, described, text))
+            .collect(),
+        ..Default::default()
+    };
+    for result in &response.results {
+        shard.metrics.error(context.api.code(), result.error_code);
+    }
+    shard.respond(context, &response);
+}
+
+fn error_text<T>(result: &Result<T, MetadataError>) -> String {
+    result.as_ref().err().map(MetadataError::to_string).unwrap_or_default()
+}
+
+fn describe(image: &Image, broker: BrokerId, wanted: &DescribeConfigsResource) -> Described {
+    let resource = find(image, broker, wanted.resource_type, wanted.resource_name)?;
+    let mut entries = match resource {
+        ConfigResource::Topic(topic) => describe_topic(image, topic),
+        ConfigResource::Broker => describe_broker(image),
+    };
+    if let Some(keys) = &wanted.configuration_keys
+        && !keys.is_empty()
+    {
+        entries.retain(|entry| keys.contains(&entry.name));
+    }
+    Ok(entries)
+}
+
+fn find<'i>(
+    image: &'i Image,
+    broker: BrokerId,
+    resource_type: i8,
+    name: &str,
+) -> Result<ConfigResource<'i>, MetadataError> {
+    match resource_type {
+        TOPIC => ConfigResource::topic(image, name),
+        BROKER => ConfigResource::broker(name, broker),
+        other => Err(MetadataError::Request(format!(
+            "Resource type {other} has no configs here; topics ({TOPIC}) and brokers ({BROKER}) do."
+        ))),
+    }
+}
+
+fn result<'a>(
+    request: &DescribeConfigsRequest,
+    resource: &DescribeConfigsResource<'a>,
+    described: &'a Described,
+    text: &'a str,
+) -> DescribeConfigsResult<'a> {
+    let base = DescribeConfigsResult {
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name,
+        ..Default::default()
+    };
+    match described {
+        Ok(entries) => DescribeConfigsResult {
+            configs: entries.iter().map(|entry| config(request, entry)).collect(),
+            ..base
+        },
+        Err(error) => DescribeConfigsResult {
+            error_code: error.code().code(),
+            error_message: Some(text),
+            ..base
+        },
+    }
+}
+
+fn config<'a>(
+    request: &DescribeConfigsRequest,
+    entry: &'a ConfigEntry,
+) -> DescribeConfigsResourceResult<'a> {
+    let synonyms = entry.synonyms.iter().filter(|_| request.include_synonyms);
+    DescribeConfigsResourceResult {
+        name: entry.name,
+        value: entry.value.as_deref(),
+        read_only: entry.read_only,
+        config_source: entry.source.code(),
+        is_sensitive: entry.sensitive,
+        synonyms: synonyms
+            .map(|synonym| DescribeConfigsSynonym {
+                name: synonym.name,
+                value: synonym.value.as_deref(),
+                source: synonym.source.code(),
+            })
+            .collect(),
+        config_type: entry.type_code,
+        documentation: Some(entry.documentation).filter(|_| request.include_documentation),
+    }
+}
+
+/// AlterConfigs (key 33): a resource has these values afterwards and no others.
+pub(super) fn replace(
+    controller: &mut Controller,
+    context: &RequestContext,
+    request: &replacing::AlterConfigsRequest,
+) -> Decision {
+    let mut altered = Altered::of(controller);
+    for resource in &request.resources {
+        altered.add(resource.resource_type, resource.resource_name, |image, found| {
+            let configs: Vec<_> = resource.configs.iter().map(|c| (c.name, c.value)).collect();
+            replace_configs(image, found, &configs)
+        });
+    }
+    let changes = altered.take_changes(request.validate_only);
+    let respond = |broken: bool| replacing::AlterConfigsResponse {
+        responses: request
+            .resources
+            .iter()
+            .zip(altered.outcomes(broken))
+            .map(|(resource, (code, message))| replacing::AlterConfigsResourceResponse {
+                error_code: code.code(),
+                error_message: message,
+                resource_type: resource.resource_type,
+                resource_name: resource.resource_name,
+            })
+            .collect(),
+        ..Default::default()
+    };
+    Decision::of(context, changes, &respond(false), &respond(true))
+}
+
+/// IncrementalAlterConfigs (key 44, KIP-339): what is not named stays.
+pub(super) fn alter(
+    controller: &mut Controller,
+    context: &RequestContext,
+    request: &altering::IncrementalAlterConfigsRequest,
+) -> Decision {
+    let mut altered = Altered::of(controller);
+    for resource in &request.resources {
+        altered.add(resource.resource_type, resource.resource_name, |image, found| {
+            let alterations: Result<Vec<Alteration>, MetadataError> = resource
+                .configs
+                .iter()
+                .map(|config| {
+                    let operation = AlterOperation::from_code(config.config_operation)?;
+                    Ok(Alteration { name: config.name, operation, value: config.value })
+                })
+                .collect();
+            alter_configs(image, found, &alterations?)
+        });
+    }
+    let changes = altered.take_changes(request.validate_only);
+    let respond = |broken: bool| altering::IncrementalAlterConfigsResponse {
+        responses: request
+            .resources
+            .iter()
+            .zip(altered.outcomes(broken))
+            .map(|(resource, (code, message))| altering::AlterConfigsResourceResponse {
+                error_code: code.code(),
+                error_message: message,
+                resource_type: resource.resource_type,
+                resource_name: resource.resource_name,
+            })
+            .collect(),
+        ..Default::default()
+    };
+    Decision::of(context, changes, &respond(false), &respond(true))
+}
+
+/// Alterations of several resources, each of which sees those before it.
+struct Altered {
+    image: Image,
+    broker: BrokerId,
+    changes: Vec<Change>,
+    results: Vec<(ErrorCode, String)>,
+}
+
+impl Altered {
+    fn of(controller: &Controller) -> Altered {
+        Altered {
+            image: controller.image().clone(),
+            broker: controller.broker,
+            changes: Vec::new(),
+            results: Vec::new(),
+        }
+    }
+
+    fn add(
+        &mut self,
+        resource_type: i8,
+        name: &str,
+        check: impl FnOnce(&Image, ConfigResource) -> Result<Vec<Change>, MetadataError>,
+    ) {
+        let checked = find(&self.image, self.broker, resource_type, name)
+            .and_then(|resource| check(&self.image, resource));
+        self.results.push(match checked {
+            Ok(changes) => {
+                super::topics::apply_checked(&mut self.image, &changes);
+                self.changes.extend(changes);
+                (ErrorCode::None, String::new())
+            }
+            Err(error) => (error.code(), error.to_string()),
+        });
+    }
+
+    fn take_changes(&mut self, validate_only: bool) -> Vec<Change> {
+        let changes = std::mem::take(&mut self.changes);
+        if validate_only { Vec::new() } else { changes }
+    }
+
+    /// Code and words for each resource; `broken` if the changes could not be made durable.
+    fn outcomes(&self, broken: bool) -> impl Iterator<Item = (ErrorCode, Option<&str>)> {
+        self.results.iter().map(move |(code, text)| match code {
+            ErrorCode::None if broken => {
+                (ErrorCode::KafkaStorageError, Some(super::topics::STORAGE_FAILED))
+            }
+            ErrorCode::None => (ErrorCode::None, None),
+            code => (*code, Some(text.as_str())),
+        })
+    }
+}

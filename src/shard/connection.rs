@@ -1,0 +1,325 @@
+//! One client's connection: requests in the order in which they came, replies in that same order.
+
+use super::outbox::Outbox;
+use super::receive::Receiver;
+use super::slots::SlotId;
+use super::work::Work;
+use crate::base::Monotonic;
+use crate::io::{Gather, Op, Socket};
+use crate::log::ReadPlan;
+use crate::wire::{ApiKey, Cut};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+/// Names one request of one connection, for as long as the shard lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestKey {
+    /// The connection.
+    pub connection: SlotId,
+    /// The request's number within it, from 0.
+    pub number: u64,
+}
+
+/// What is needed to answer a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestContext {
+    /// Where the reply goes.
+    pub key: RequestKey,
+    /// The API's key.
+    pub api: ApiKey,
+    /// The API's version.
+    pub version: i16,
+    /// The client's own number for the request.
+    pub correlation_id: i32,
+    /// When its frame was complete.
+    pub received: Monotonic,
+}
+
+/// Why a connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client closed it.
+    Peer,
+    /// Receiving or sending failed.
+    Failure,
+    /// The client broke the protocol, or an acks=0 produce was refused.
+    BadRequest,
+    /// Nothing happened on it for `connections.max.idle.ms`.
+    Idle,
+    /// The broker ends.
+    Shutdown,
+}
+
+/// A reply, ready to be sent in its turn.
+#[derive(Debug)]
+pub enum Reply {
+    /// Nothing is sent (acks=0).
+    Silent,
+    /// A whole frame.
+    Encoded(Vec<u8>),
+    /// A frame with files' ranges in it: `head` is cut where they go.
+    Spliced { head: Vec<u8>, ranges: Vec<(Cut, ReadPlan)> },
+}
+
+/// Owned by the shard that accepted it, from accept to the last completion on its socket.
+///
+/// Invariants: replies leave in the order of requests; the socket is closed only when nothing is
+/// in flight on it.
+#[derive(Debug)]
+pub struct Connection {
+    /// The socket.
+    pub socket: Socket,
+    /// The other end, for the log.
+    pub peer: SocketAddr,
+    /// The receiving side.
+    pub receiver: Receiver,
+    /// The sending side.
+    pub outbox: Outbox,
+    /// Operations that name the socket and have not completed.
+    pub operations: u32,
+    /// Why it is being closed, once that is decided.
+    pub closing: Option<CloseReason>,
+    /// Closes after the last reply has gone.
+    pub draining: bool,
+    /// Whether it stands in the queue for receive memory.
+    pub awaits_memory: bool,
+    /// When bytes last came or went.
+    pub active: Monotonic,
+    pending: VecDeque<Pending>,
+    unsent: UnsentReplies,
+    first_number: u64,
+    bytes_pending: usize,
+}
+
+#[derive(Debug)]
+struct Pending {
+    context: RequestContext,
+    bytes: usize,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Working(Work),
+    Ready(Reply),
+}
+
+/// Replies that are in the outbox or in flight, for the time that sending takes.
+#[derive(Debug, Default)]
+struct UnsentReplies {
+    queued: VecDeque<(ApiKey, Monotonic)>,
+    in_flight: usize,
+}
+
+impl Connection {
+    /// A connection that was just accepted.
+    pub fn new(socket: Socket, peer: SocketAddr, frame_length_max: usize, now: Monotonic) -> Self {
+        Connection {
+            socket,
+            peer,
+            receiver: Receiver::new(frame_length_max),
+            outbox: Outbox::default(),
+            operations: 0,
+            closing: None,
+            draining: false,
+            awaits_memory: false,
+            active: now,
+            pending: VecDeque::new(),
+            unsent: UnsentReplies::default(),
+            first_number: 0,
+            bytes_pending: 0,
+        }
+    }
+
+    /// The number that the next request will have.
+    pub fn next_number(&self) -> u64 {
+        self.first_number + self.pending.len() as u64
+    }
+
+    /// The send to submit now, if none is in flight and something waits.
+    pub fn next_send(&mut self) -> Option<Op> {
+        let op = self.outbox.next_send(self.socket)?;
+        // With more to come, the last of these replies may not be whole: it counts later.
+        self.unsent.in_flight = if self.outbox.has_more() { 0 } else { self.unsent.queued.len() };
+        Some(op)
+    }
+
+    /// The replies that have left with the send that just ended, and when each was made.
+    pub fn take_sent(&mut self) -> impl Iterator<Item = (ApiKey, Monotonic)> {
+        let count = std::mem::take(&mut self.unsent.in_flight);
+        self.unsent.queued.drain(..count)
+    }
+
+    /// Requests that are not answered yet.
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Bytes of the frames of unanswered requests.
+    pub fn bytes_pending(&self) -> usize {
+        self.bytes_pending
+    }
+
+    /// Takes a request in, `bytes` long; it must be answered under its number.
+    pub fn begin(&mut self, context: RequestContext, bytes: usize) {
+        assert_eq!(context.key.number, self.next_number(), "requests are numbered in order");
+        self.bytes_pending += bytes;
+        self.pending.push_back(Pending { context, bytes, state: State::Working(Work::Immediate) });
+    }
+
+    /// What is still to be done for an unanswered request.
+    pub fn work(&mut self, number: u64) -> Option<&mut Work> {
+        let index = usize::try_from(number.checked_sub(self.first_number)?).ok()?;
+        match &mut self.pending.get_mut(index)?.state {
+            State::Working(work) => Some(work),
+            State::Ready(_) => None,
+        }
+    }
+
+    /// Takes the work out, to finish it; the request stays unanswered.
+    pub fn take_work(&mut self, number: u64) -> Option<Work> {
+        self.work(number).map(|work| std::mem::replace(work, Work::Immediate))
+    }
+
+    /// Answers request `number` and moves every reply whose turn has come to the outbox.
+    ///
+    /// Calls `on_done` for each request that is finished with.
+    pub fn answer(
+        &mut self,
+        number: u64,
+        reply: Reply,
+        now: Monotonic,
+        spare: impl FnMut() -> Gather,
+        on_done: impl FnMut(&RequestContext),
+    ) {
+        let Some(index) = number.checked_sub(self.first_number) else {
+            unreachable!("request {number} was answered already");
+        };
+        self.pending[index as usize].state = State::Ready(reply);
+        if index == 0 {
+            self.release(now, spare, on_done);
+        }
+    }
+
+    /// As [`Connection::answer`], and without a buffer in between where its turn has come.
+    pub fn answer_with(
+        &mut self,
+        number: u64,
+        now: Monotonic,
+        mut spare: impl FnMut() -> Gather,
+        mut on_done: impl FnMut(&RequestContext),
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        if number == self.first_number {
+            self.outbox.encode(&mut spare, write);
+            self.finish_first(&mut on_done, now);
+            self.release(now, spare, on_done);
+        } else {
+            let mut frame = Vec::new();
+            write(&mut frame);
+            self.answer(number, Reply::Encoded(frame), now, spare, on_done);
+        }
+    }
+
+    fn release(
+        &mut self,
+        now: Monotonic,
+        mut spare: impl FnMut() -> Gather,
+        mut on_done: impl FnMut(&RequestContext),
+    ) {
+        while let Some(Pending { state: State::Ready(_), .. }) = self.pending.front() {
+            match self.finish_first(&mut on_done, now) {
+                State::Ready(Reply::Silent) => {}
+                State::Ready(Reply::Encoded(frame)) => {
+                    self.outbox.encode(&mut spare, |bytes| bytes.extend_from_slice(&frame));
+                }
+                State::Ready(Reply::Spliced { head, ranges }) => {
+                    self.splice(&head, ranges, &mut spare);
+                }
+                State::Working(_) => unreachable!("the front was ready"),
+            }
+        }
+    }
+
+    fn splice(
+        &mut self,
+        head: &[u8],
+        ranges: Vec<(Cut, ReadPlan)>,
+        spare: &mut impl FnMut() -> Gather,
+    ) {
+        let mut from = 0;
+        for (cut, plan) in ranges {
+            assert_eq!(cut.length, plan.length, "the range is as long as was promised");
+            self.outbox.encode(&mut *spare, |bytes| bytes.extend_from_slice(&head[from..cut.at]));
+            self.outbox.push_range(plan);
+            from = cut.at;
+        }
+        if from < head.len() {
+            self.outbox.encode(spare, |bytes| bytes.extend_from_slice(&head[from..]));
+        }
+    }
+
+    fn finish_first(&mut self, on_done: &mut impl FnMut(&RequestContext), now: Monotonic) -> State {
+        let first = self.pending.pop_front().expect("the caller saw a first request");
+        self.first_number += 1;
+        self.bytes_pending -= first.bytes;
+        on_done(&first.context);
+        if !matches!(first.state, State::Ready(Reply::Silent)) {
+            self.unsent.queued.push_back((first.context.api, now));
+        }
+        first.state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::slots::Slots;
+
+    fn connection_with(requests: u64) -> Connection {
+        let peer = ([127, 0, 0, 1], 1).into();
+        let mut connection = Connection::new(Socket(1), peer, 1000, Monotonic(0));
+        let id = Slots::default().insert(());
+        for number in 0..requests {
+            let context = RequestContext {
+                key: RequestKey { connection: id, number },
+                api: ApiKey::Produce,
+                version: 9,
+                correlation_id: number as i32,
+                received: Monotonic(0),
+            };
+            connection.begin(context, 10);
+        }
+        connection
+    }
+
+    fn sent(connection: &mut Connection) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while let Some(op) = connection.outbox.next_send(connection.socket) {
+            let Op::Send { data, .. } = op else { panic!("only bytes were queued") };
+            bytes.extend(data.slices().flatten());
+            connection.outbox.on_sent();
+        }
+        bytes
+    }
+
+    /// Goal: replies leave in the order of requests, whatever the order in which they are made.
+    #[test]
+    fn replies_keep_the_order_of_requests() {
+        let mut connection = connection_with(4);
+        let mut done = Vec::new();
+        for (number, reply) in [(2, Reply::Encoded(vec![2])), (1, Reply::Silent)] {
+            connection.answer(number, reply, Monotonic(0), Gather::default, |c| {
+                done.push(c.correlation_id)
+            });
+        }
+        assert!(sent(&mut connection).is_empty());
+        let note = |c: &RequestContext| done.push(c.correlation_id);
+        connection.answer_with(0, Monotonic(0), Gather::default, note, |bytes| bytes.push(0));
+        assert_eq!(sent(&mut connection), [0, 2]);
+        assert_eq!(done, [0, 1, 2]);
+        assert_eq!((connection.pending_count(), connection.bytes_pending()), (1, 10));
+        connection.answer(3, Reply::Encoded(vec![3]), Monotonic(0), Gather::default, |_| {});
+        assert_eq!(sent(&mut connection), [3]);
+    }
+}

@@ -1,0 +1,167 @@
+//! Putting an image into effect: logs are made, reconfigured and deleted.
+
+use super::ask::PartitionKey;
+use super::partitions::PartitionState;
+use super::requests::CONTROLLER;
+use super::slots::SlotId;
+use super::{Message, Shard};
+use crate::base::{PartitionIndex, ShardId};
+use crate::log::{Log, LogIdentity};
+use crate::metadata::{Image, Topic, placement};
+use crate::wire::ErrorCode;
+use std::sync::Arc;
+
+impl Shard {
+    /// The shard that owns a partition of the image in effect.
+    pub(super) fn owner_of(&self, key: PartitionKey) -> ShardId {
+        let topic = self.image.topic_by_id(key.topic);
+        topic.map_or(self.id, |topic| self.place(topic, key.index))
+    }
+
+    fn place(&self, topic: &Topic, index: PartitionIndex) -> ShardId {
+        placement::shard_of(topic.ordinal, index, self.mail.shard_count())
+    }
+
+    /// The key of a partition by its topic's name.
+    pub(super) fn partition_key(&self, topic: &str, index: i32) -> Result<PartitionKey, ErrorCode> {
+        let topic = self.image.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        if !(0..topic.partition_count).contains(&index) {
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        }
+        Ok(PartitionKey { topic: topic.id, index: PartitionIndex(index) })
+    }
+
+    /// The partitions of a topic that this shard owns.
+    pub(super) fn owned_of(&self, topic: &Topic) -> Vec<PartitionKey> {
+        let indexes = (0..topic.partition_count).map(PartitionIndex);
+        indexes
+            .filter(|index| self.place(topic, *index) == self.id)
+            .map(|index| PartitionKey { topic: topic.id, index })
+            .collect()
+    }
+
+    /// Takes a new image. Its effect is complete, and the controller told, when no log is being
+    /// made or deleted any more.
+    pub(super) fn apply_image(&mut self, image: Arc<Image>) {
+        let before = std::mem::replace(&mut self.image, Arc::clone(&image));
+        for topic in before.topics() {
+            if image.topic_by_id(topic.id).is_none() {
+                self.delete_logs(topic);
+            }
+        }
+        for topic in image.topics() {
+            let known = before.topic_by_id(topic.id);
+            if !known.is_some_and(|known| Arc::ptr_eq(known, topic)) {
+                self.make_logs(topic);
+            }
+        }
+        self.report_applied();
+    }
+
+    fn make_logs(&mut self, topic: &Arc<Topic>) {
+        for key in self.owned_of(topic) {
+            match self.partitions.find(key) {
+                Some(slot) => self.reconfigure_log(slot, topic),
+                None => self.make_log(key, topic),
+            }
+        }
+    }
+
+    fn make_log(&mut self, key: PartitionKey, topic: &Arc<Topic>) {
+        if self.is_directory_taken(topic, key.index) {
+            // A deleted topic of the same name still has its directory.
+            self.deferred_logs.push(key);
+            return;
+        }
+        let mut out = self.take_log_out();
+        let epoch = self.image.leader_epoch();
+        let config = Arc::clone(&topic.log_config);
+        let log = Log::create(self.identity(key, topic), config, epoch, self.now, &mut out);
+        let slot = self.partitions.insert(key, Arc::clone(topic), log, PartitionState::Opening);
+        self.metrics.counters.partitions += 1;
+        self.unsettled_logs += 1;
+        self.drain_log_out(slot, out);
+    }
+
+    fn is_directory_taken(&self, topic: &Topic, index: PartitionIndex) -> bool {
+        self.partitions.iter().any(|(_, partition)| {
+            partition.state == PartitionState::Deleting
+                && partition.key.index == index
+                && partition.topic.name == topic.name
+        })
+    }
+
+    /// What a log is called, and where it lies.
+    pub(super) fn identity(&self, key: PartitionKey, topic: &Topic) -> LogIdentity {
+        LogIdentity {
+            topic: Arc::clone(&topic.name),
+            topic_id: topic.id,
+            partition: key.index,
+            directory: self.settings.data_directory.join(format!("{}-{}", topic.name, key.index)),
+        }
+    }
+
+    fn reconfigure_log(&mut self, slot: SlotId, topic: &Arc<Topic>) {
+        let mut out = self.take_log_out();
+        let partition = self.partitions.get_mut(slot);
+        partition.topic = Arc::clone(topic);
+        partition.log.set_config(Arc::clone(&topic.log_config), self.now, &mut out);
+        self.drain_log_out(slot, out);
+        self.mark_log(slot);
+    }
+
+    fn delete_logs(&mut self, topic: &Topic) {
+        self.deferred_logs.retain(|key| key.topic != topic.id);
+        for key in self.owned_of(topic) {
+            let Some(slot) = self.partitions.find(key) else { continue };
+            let mut out = self.take_log_out();
+            let partition = self.partitions.get_mut(slot);
+            if partition.state == PartitionState::Open {
+                self.unsettled_logs += 1;
+            }
+            partition.state = PartitionState::Deleting;
+            partition.log.begin_delete(self.now, &mut out);
+            self.drain_log_out(slot, out);
+            if self.partitions.find(key).is_some() {
+                let refusal = ErrorCode::UnknownTopicOrPartition.into();
+                self.fail_appends(slot, crate::base::Offset::ZERO, &refusal);
+                self.wake_fetches(slot);
+            }
+        }
+    }
+
+    pub(super) fn on_log_opened(&mut self, slot: SlotId) {
+        let partition = self.partitions.get_mut(slot);
+        if partition.state == PartitionState::Opening {
+            partition.state = PartitionState::Open;
+            self.unsettled_logs -= 1;
+        }
+        self.report_applied();
+    }
+
+    pub(super) fn on_log_deleted(&mut self, slot: SlotId) {
+        self.partitions.remove(slot);
+        self.metrics.counters.partitions -= 1;
+        self.unsettled_logs -= 1;
+        let image = Arc::clone(&self.image);
+        for key in std::mem::take(&mut self.deferred_logs) {
+            if let Some(topic) = image.topic_by_id(key.topic) {
+                self.make_log(key, topic);
+            }
+        }
+        self.report_applied();
+    }
+
+    /// Tells the controller when the image in effect is complete here.
+    fn report_applied(&mut self) {
+        if self.unsettled_logs > 0 || !self.deferred_logs.is_empty() {
+            return;
+        }
+        let (shard, version) = (self.id, self.image.version);
+        if self.id == CONTROLLER {
+            self.on_applied(shard, version);
+        } else {
+            self.send(CONTROLLER, Message::Applied { shard, version });
+        }
+    }
+}

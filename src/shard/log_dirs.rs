@@ -1,0 +1,102 @@
+//! DescribeLogDirs: the sizes of all partitions (KIP-113), and the disk's (KIP-827).
+
+use super::Shard;
+use super::ask::{Answer, LogDescription, Question};
+use super::collect::{self, Answers};
+use super::connection::RequestContext;
+use super::partitions::PartitionState;
+use super::token::Target;
+use crate::base::ShardId;
+use crate::io::{IoError, Op, Output};
+use crate::wire::api::describe_log_dirs::{
+    DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse,
+    DescribeLogDirsResult, DescribeLogDirsTopic,
+};
+use bytes::Bytes;
+use smallvec::smallvec;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Asks every shard.
+pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Bytes) {
+    if shard.decode::<DescribeLogDirsRequest>(context, body).is_none() {
+        return;
+    }
+    let shards = (0..shard.mail.shard_count()).map(ShardId);
+    let questions = shards.map(|shard| Ok((shard, Question::DescribeLogs))).collect();
+    collect::start(shard, context, body, questions, finish);
+}
+
+fn finish(shard: &mut Shard, context: &RequestContext, body: &Bytes, answers: Answers) {
+    let Some(request) = shard.decode::<DescribeLogDirsRequest>(context, body) else { return };
+    let mut logs: Vec<LogDescription> = answers
+        .flat_map(|answer| match answer {
+            Answer::Logs(logs) => logs,
+            other => unreachable!("logs were asked for, not {other:?}"),
+        })
+        .filter(|log| is_wanted(&request, log))
+        .collect();
+    logs.sort_by(|a, b| (&a.topic.name, a.index).cmp(&(&b.topic.name, b.index)));
+    let mut topics: BTreeMap<&str, DescribeLogDirsTopic> = BTreeMap::new();
+    for log in &logs {
+        let name = &*log.topic.name;
+        let topic = topics
+            .entry(name)
+            .or_insert_with(|| DescribeLogDirsTopic { name, ..Default::default() });
+        topic.partitions.push(DescribeLogDirsPartition {
+            partition_index: log.index.0,
+            partition_size: i64::try_from(log.size).unwrap_or(i64::MAX),
+            ..Default::default()
+        });
+    }
+    let settings = Arc::clone(&shard.settings);
+    let response = DescribeLogDirsResponse {
+        results: smallvec![DescribeLogDirsResult {
+            log_dir: &settings.data_directory_shown,
+            topics: topics.into_values().collect(),
+            total_bytes: shard.disk_space.0,
+            usable_bytes: shard.disk_space.1,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    shard.respond(context, &response);
+}
+
+fn is_wanted(request: &DescribeLogDirsRequest, log: &LogDescription) -> bool {
+    let Some(topics) = &request.topics else { return true };
+    topics
+        .iter()
+        .any(|topic| topic.topic == &*log.topic.name && topic.partitions.contains(&log.index.0))
+}
+
+impl Shard {
+    /// Asks for the size of the data directory's file system.
+    pub(super) fn ask_for_space(&mut self) {
+        let path = self.settings.data_directory.clone();
+        self.ops.push((Target::Space.token(), Op::Space { path }));
+    }
+
+    pub(super) fn on_space(&mut self, result: Result<Output, IoError>) {
+        self.disk_space = match result {
+            Ok(Output::Space { total, available }) => {
+                let shown = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+                (shown(total), shown(available))
+            }
+            Ok(other) => unreachable!("space gave {other:?}"),
+            Err(_) => (-1, -1),
+        };
+    }
+
+    /// The sizes of this shard's partitions.
+    pub(super) fn describe_logs(&self) -> Vec<LogDescription> {
+        let open = self.partitions.iter().map(|(_, partition)| partition);
+        open.filter(|partition| partition.state == PartitionState::Open)
+            .map(|partition| LogDescription {
+                topic: Arc::clone(&partition.topic),
+                index: partition.key.index,
+                size: partition.log.size_bytes(),
+            })
+            .collect()
+    }
+}

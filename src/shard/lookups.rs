@@ -1,0 +1,77 @@
+//! Reads that an answer waits for: an index, or the headers of batches.
+
+use super::Shard;
+use super::ask::PartitionKey;
+use super::routing::ReplyTo;
+use super::slots::SlotId;
+use super::token::Target;
+use crate::io::{IoError, Op, Output};
+use crate::log::{Lookup as LogLookup, OffsetLookup};
+use crate::wire::ErrorCode;
+
+/// A read under way for a partition of this shard.
+#[derive(Debug)]
+pub struct Lookup {
+    /// The partition; it may be deleted meanwhile.
+    pub partition: PartitionKey,
+    /// Who waits.
+    pub purpose: LookupPurpose,
+}
+
+/// What a read is for.
+#[derive(Debug)]
+pub enum LookupPurpose {
+    /// A part of a fetch.
+    Fetch { task: SlotId, index: u32, lookup: LogLookup },
+    /// A search by timestamp.
+    Offset { to: ReplyTo, lookup: OffsetLookup },
+}
+
+impl Shard {
+    /// Begins a read.
+    pub(super) fn look_up(&mut self, lookup: Lookup) {
+        let (file, position, length) = match &lookup.purpose {
+            LookupPurpose::Fetch { lookup, .. } => lookup.range(),
+            LookupPurpose::Offset { lookup, .. } => lookup.range(),
+        };
+        let id = self.lookups.insert(lookup);
+        let buffer = Vec::new();
+        let op = Op::Read { file, position, buffer, length };
+        self.ops.push((Target::Lookup { slot: id.slot }.token(), op));
+    }
+
+    /// Takes the bytes to whoever waits for them.
+    pub(super) fn on_lookup(&mut self, slot: u32, result: Result<Output, IoError>) {
+        let Some((id, _)) = self.lookups.at(slot) else {
+            unreachable!("a lookup stays until its read completes");
+        };
+        let Some(lookup) = self.lookups.remove(id) else { return };
+        let bytes = match result {
+            Ok(Output::Read(bytes)) => Ok(bytes),
+            Ok(other) => unreachable!("read gave {other:?}"),
+            Err(error) => {
+                self.metrics.counters.log_errors += 1;
+                tracing::error!(%error, "cannot read a log");
+                Err(ErrorCode::KafkaStorageError)
+            }
+        };
+        let slot = self.partitions.find_open(lookup.partition);
+        let ready = slot.and_then(|slot| Ok((slot, bytes?)));
+        match lookup.purpose {
+            LookupPurpose::Fetch { task, index, lookup } => {
+                let step = ready.and_then(|(slot, bytes)| {
+                    let log = &mut self.partitions.get_mut(slot).log;
+                    log.resume_read(lookup, &bytes).map_err(|error| error.code())
+                });
+                self.resume_fetch(task, index, step);
+            }
+            LookupPurpose::Offset { to, lookup: search } => {
+                let step = ready.and_then(|(slot, bytes)| {
+                    let log = &mut self.partitions.get_mut(slot).log;
+                    log.resume_offset(search, &bytes).map_err(|error| error.code())
+                });
+                self.take_offset_step(to, lookup.partition, step);
+            }
+        }
+    }
+}

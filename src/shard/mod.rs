@@ -1,0 +1,155 @@
+//! One core of the broker: connections and the partitions that this core owns.
+//!
+//! A [`Shard`] runs to completion: [`Shard::tick`] takes what has happened, does everything that
+//! follows from it, and submits operations. Nothing waits on a stack: an unanswered request is
+//! [`work::Work`] in its connection, an unwritten append waits in its partition's queue.
+//!
+//! Every request has two sides. The *connection's* shard reads it, splits it by partition and asks
+//! the *owners* ([`ask`]); their answers come back and become the response. A flow's file has both
+//! sides, in the order in which a request passes them: [`produce`], [`fetch`] with [`reads`],
+//! [`list_offsets`], and so on. Requests that change topics or configs go to the controller,
+//! shard 0.
+//!
+//! Imports everything below it. Never here: a file, a socket or a clock other than through
+//! [`crate::io::Io`], a lock, or another shard's state.
+
+pub mod ask;
+pub mod connection;
+pub mod memory;
+pub mod slots;
+pub mod work;
+mod api_versions;
+mod checkpoint;
+mod cluster;
+mod collect;
+mod configs;
+mod controller;
+mod epochs;
+mod fetch;
+mod images;
+mod init_producer_id;
+mod list_offsets;
+mod log_dirs;
+mod lookups;
+mod mailbox;
+mod metadata;
+mod opening;
+mod outbox;
+mod partitions;
+mod produce;
+mod producers;
+mod reads;
+mod receive;
+mod records;
+mod replies;
+mod requests;
+mod routing;
+mod settings;
+mod shutdown;
+mod sockets;
+mod tick;
+mod token;
+mod topic_partitions;
+mod topics;
+
+pub use mailbox::{Mail, Mailbox, Message};
+pub use opening::{OpenError, Opened, open_metadata, open_partitions};
+pub use settings::Settings;
+pub use tick::Progress;
+
+use crate::base::timers::Timers;
+use crate::base::{Now, ShardId};
+use crate::io::{Completion, Op, Socket, Token};
+use crate::log::LogOut;
+use crate::metadata::Image;
+use crate::metrics::{ShardMetrics, Snapshot};
+use crate::wire::ApiKey;
+use ask::PartitionKey;
+use checkpoint::Checkpoints;
+use connection::{Connection, RequestKey};
+use controller::Controller;
+use lookups::Lookup;
+use memory::ReceiveMemory;
+use partitions::Partitions;
+use reads::FetchTask;
+use replies::SpareGathers;
+use shutdown::Stage;
+use slots::{SlotId, Slots};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tick::Timer;
+use work::Work;
+
+/// One core's share of the broker. Lives on one thread from start to stop.
+///
+/// Invariants: replies of a connection leave in the order of its requests; what is read or
+/// acknowledged never passes a log's high watermark; a slot is freed only when nothing is in
+/// flight under its number.
+pub struct Shard {
+    id: ShardId,
+    settings: Arc<Settings>,
+    /// The image in effect.
+    image: Arc<Image>,
+    /// The clocks, as of this turn.
+    now: Now,
+    stage: Stage,
+    mail: Mail,
+    metrics: ShardMetrics,
+    timers: Timers<Timer>,
+
+    listener: Option<Socket>,
+    connections: Slots<Connection>,
+    memory: ReceiveMemory,
+    /// Connections that wait for receive memory.
+    memory_queue: VecDeque<SlotId>,
+    gathers: SpareGathers,
+
+    partitions: Partitions,
+    /// Logs that are being made or deleted.
+    unsettled_logs: usize,
+    /// Logs to be made once a deleted topic's directory is gone.
+    deferred_logs: Vec<PartitionKey>,
+    fetches: Slots<FetchTask>,
+    lookups: Slots<Lookup>,
+
+    controller: Option<Controller>,
+    checkpoints: Checkpoints,
+    /// Total and free bytes of the data directory's file system; −1 if unknown.
+    disk_space: (i64, i64),
+
+    dirty_connections: Vec<SlotId>,
+    dirty_fetches: Vec<SlotId>,
+    dirty_logs: Vec<SlotId>,
+    metadata_is_dirty: bool,
+    /// The requests that were read in this turn.
+    turn_requests: Vec<ApiKey>,
+    ops: Vec<(Token, Op)>,
+    completions: Vec<Completion>,
+    log_out: LogOut,
+}
+
+impl Shard {
+    /// What an unanswered request waits for.
+    fn work(&mut self, key: RequestKey) -> Option<&mut Work> {
+        self.connections.get_mut(key.connection)?.work(key.number)
+    }
+
+    fn take_work(&mut self, key: RequestKey) -> Option<Work> {
+        self.connections.get_mut(key.connection)?.take_work(key.number)
+    }
+
+    fn set_work(&mut self, key: RequestKey, work: Work) {
+        if let Some(place) = self.work(key) {
+            *place = work;
+        }
+    }
+
+    /// What the shard has measured.
+    fn snapshot(&mut self) -> Snapshot {
+        let counters = &mut self.metrics.counters;
+        counters.connections_open = self.connections.len() as u64;
+        counters.receive_buffer_bytes = self.memory.used() as u64;
+        counters.log_bytes = self.partitions.iter().map(|(_, p)| p.log.size_bytes()).sum();
+        self.metrics.snapshot()
+    }
+}

@@ -1,0 +1,213 @@
+//! From a data directory to shards that are ready to serve.
+
+use super::ask::PartitionKey;
+use super::checkpoint::Checkpoints;
+use super::controller::Controller;
+use super::memory::ReceiveMemory;
+use super::partitions::{PartitionState, Partitions};
+use super::shutdown::Stage;
+use super::slots::Slots;
+use super::tick::Timer;
+use super::{Mail, Settings, Shard};
+use crate::base::timers::Timers;
+use crate::base::{Offset, ShardId};
+use crate::io::{Io, IoError, Socket, Startup};
+use crate::log::checkpoint::{LOG_START_NAME, RECOVERY_POINT_NAME, parse_partition_offsets};
+use crate::log::{Log, LogError, RecoveryHints};
+use crate::metadata::{Image, MetadataLog, Opening, RecoveryReport, StartError};
+use crate::metrics::ShardMetrics;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The file whose presence says that the last end was a clean one.
+pub(super) const CLEAN_SHUTDOWN_NAME: &str = ".kafka_cleanshutdown";
+
+/// Why a shard cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The metadata log or the directory's identity.
+    #[error(transparent)]
+    Metadata(#[from] StartError),
+    /// A partition's log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A file of the data directory.
+    #[error("{path}: {error}", path = .path.display())]
+    Io {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the kernel said.
+        error: IoError,
+    },
+}
+
+/// What the controller finds in the data directory before any shard serves.
+#[derive(Debug)]
+pub struct Opened {
+    /// The image to start from; its version counts this start.
+    pub image: Arc<Image>,
+    /// Whether the last end was a clean one.
+    pub is_clean: bool,
+    /// What the metadata log's recovery did.
+    pub report: RecoveryReport,
+    log: MetadataLog,
+}
+
+/// Opens the metadata, on shard 0 and before the others start. From here on the directory does
+/// not count as cleanly shut down any more.
+///
+/// # Errors
+/// If the directory is another broker's, damaged, or cannot be read and written.
+pub fn open_metadata<I: Io>(io: &mut I, opening: &Opening<'_>) -> Result<Opened, OpenError> {
+    let mut startup = Startup::new(io);
+    let (log, report) = crate::metadata::open(&mut startup, opening)?;
+    let marker = opening.data_directory.join(CLEAN_SHUTDOWN_NAME);
+    let io_error = |error| OpenError::Io { path: marker.clone(), error };
+    let is_clean = startup.read_file(&marker).map_err(io_error)?.is_some();
+    if is_clean {
+        startup.unlink(&marker).map_err(io_error)?;
+        startup.sync_directory(opening.data_directory).map_err(io_error)?;
+    }
+    Ok(Opened { image: Arc::clone(log.committed()), is_clean, report, log })
+}
+
+impl Shard {
+    /// A shard with no partitions yet.
+    pub fn new(id: ShardId, settings: Arc<Settings>, image: Arc<Image>, mail: Mail) -> Shard {
+        let memory = ReceiveMemory::new(settings.receive_memory_bytes);
+        Shard {
+            id,
+            settings,
+            image,
+            now: Default::default(),
+            stage: Stage::Serving,
+            mail,
+            metrics: ShardMetrics::new(),
+            timers: Timers::default(),
+            listener: None,
+            connections: Slots::default(),
+            memory,
+            memory_queue: Default::default(),
+            gathers: Default::default(),
+            partitions: Partitions::default(),
+            unsettled_logs: 0,
+            deferred_logs: Vec::new(),
+            fetches: Slots::default(),
+            lookups: Slots::default(),
+            controller: None,
+            checkpoints: Checkpoints::default(),
+            disk_space: (-1, -1),
+            dirty_connections: Vec::new(),
+            dirty_fetches: Vec::new(),
+            dirty_logs: Vec::new(),
+            metadata_is_dirty: false,
+            turn_requests: Vec::new(),
+            ops: Vec::new(),
+            completions: Vec::new(),
+            log_out: Default::default(),
+        }
+    }
+
+    /// Makes this shard the controller. `seed` is random.
+    pub fn lead(&mut self, opened: Opened, seed: u64) {
+        let (broker, shard_count) = (self.settings.broker_id, self.mail.shard_count());
+        self.controller = Some(Controller::new(opened.log, broker, shard_count, seed));
+    }
+
+    /// Begins to serve: accepts on `listener` and sets the recurring timers.
+    pub fn serve<I: Io>(&mut self, io: &mut I, listener: Socket) {
+        self.now = io.now();
+        self.listener = Some(listener);
+        self.begin_accepting();
+        let now = self.now.monotonic;
+        if self.settings.connection_idle_max.is_some() {
+            self.timers.set(now.after(Duration::from_secs(1)), Timer::IdleConnections);
+        }
+        self.timers.set(now.after(self.settings.checkpoint_interval), Timer::Checkpoint);
+        self.ask_for_space();
+        for slot in self.partitions.ids() {
+            let out = self.take_log_out();
+            self.drain_log_out(slot, out);
+        }
+        for (token, op) in self.ops.drain(..) {
+            io.submit(token, op);
+        }
+    }
+}
+
+/// Recovers the logs of this shard's partitions, one after the other.
+///
+/// # Errors
+/// If a log cannot be read. Damage inside a log is no error: it is reported, and not served.
+pub fn open_partitions<I: Io>(
+    shard: &mut Shard,
+    io: &mut I,
+    is_clean: bool,
+) -> Result<(), OpenError> {
+    let mut startup = Startup::new(io);
+    let directory = shard.settings.data_directory.clone();
+    let recovery_points = read_checkpoint(&mut startup, &directory.join(RECOVERY_POINT_NAME))?;
+    let log_starts = read_checkpoint(&mut startup, &directory.join(LOG_START_NAME))?;
+    let image = Arc::clone(&shard.image);
+    for topic in image.topics() {
+        for key in shard.owned_of(topic) {
+            let place = (topic.name.to_string(), key.index.0);
+            let hints = RecoveryHints {
+                clean: is_clean,
+                recovery_point: recovery_points.get(&place).copied(),
+                log_start: log_starts.get(&place).copied(),
+            };
+            open_partition(shard, &mut startup, key, topic, hints)?;
+        }
+    }
+    Ok(())
+}
+
+fn open_partition<I: Io>(
+    shard: &mut Shard,
+    startup: &mut Startup<'_, I>,
+    key: PartitionKey,
+    topic: &Arc<crate::metadata::Topic>,
+    hints: RecoveryHints,
+) -> Result<(), OpenError> {
+    let identity = shard.identity(key, topic);
+    let config = Arc::clone(&topic.log_config);
+    let epoch = shard.image.leader_epoch();
+    let (log, report) = Log::recover(startup, identity, config, epoch, hints)?;
+    for damage in &report.damage {
+        tracing::error!(topic = %topic.name, partition = key.index.0, "damaged log: {damage}");
+    }
+    if report.cut_bytes > 0 {
+        tracing::warn!(
+            topic = %topic.name,
+            partition = key.index.0,
+            bytes = report.cut_bytes,
+            "cut a torn tail"
+        );
+    }
+    shard.partitions.insert(key, Arc::clone(topic), log, PartitionState::Open);
+    shard.metrics.counters.partitions += 1;
+    Ok(())
+}
+
+fn read_checkpoint<I: Io>(
+    startup: &mut Startup<'_, I>,
+    path: &Path,
+) -> Result<HashMap<(String, i32), Offset>, OpenError> {
+    let bytes =
+        startup.read_file(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
+    let Some(bytes) = bytes else { return Ok(HashMap::new()) };
+    match parse_partition_offsets(&bytes) {
+        Ok(entries) => Ok(entries
+            .into_iter()
+            .map(|entry| ((entry.topic, entry.partition.0), entry.offset))
+            .collect()),
+        Err(error) => {
+            // Without it recovery reads more, and that is all.
+            tracing::warn!(path = %path.display(), %error, "ignoring a damaged checkpoint");
+            Ok(HashMap::new())
+        }
+    }
+}

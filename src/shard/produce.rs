@@ -1,0 +1,408 @@
+//! Produce: from the request to the log, and from the disk back to the client.
+//!
+//! The connection's shard checks each batch where it lies in the frame ([`on_request`]) and hands
+//! it to the partition's owner ([`Shard::append`]), which assigns offsets and lets the reply wait.
+//! Once the log's positions pass it ([`Shard::release_appends`]) the answer travels back
+//! ([`on_answer`]), and when all partitions have answered the response is written.
+
+use super::Shard;
+use super::ask::{Acks, Answer, AppendedPart, PartitionKey, Question, Refusal};
+use super::connection::{CloseReason, Reply, RequestContext, RequestKey};
+use super::partitions::WaitingAppend;
+use super::routing::ReplyTo;
+use super::work::Work;
+use crate::base::{Monotonic, PartitionIndex, TopicId};
+use crate::metadata::{Image, Topic};
+use crate::metrics::Stage;
+use crate::wire::api::produce::{
+    LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceData, TopicProduceResponse,
+};
+use crate::wire::record_batch::{BatchHeader, Compression, inspect_produced};
+use crate::wire::{ApiKey, Array, ErrorCode};
+use bytes::Bytes;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// The first version of Produce whose clients know zstd (KIP-110).
+const ZSTD_VERSION: i16 = 7;
+
+/// A produce request whose partitions have not all answered.
+#[derive(Debug)]
+pub struct PendingProduce {
+    context: RequestContext,
+    topics: SmallVec<[TopicName; 1]>,
+    entries: SmallVec<[Entry; 1]>,
+    unanswered: usize,
+}
+
+/// A topic as the request named it.
+#[derive(Debug)]
+enum TopicName {
+    Known(Arc<Topic>),
+    Unknown { name: String, id: TopicId },
+}
+
+/// One partition of the request.
+#[derive(Debug)]
+struct Entry {
+    topic: u32,
+    index: i32,
+    result: Option<Result<AppendedPart, Refusal>>,
+}
+
+/// Reads a produce request and sends each of its batches on its way.
+pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Bytes) {
+    let Some(request) = shard.decode::<ProduceRequest>(context, body) else { return };
+    let Some(acks) = acks_of(request.acks) else {
+        return refuse_acks(shard, context, &request);
+    };
+    let image = Arc::clone(&shard.image);
+    let mut pending = PendingProduce {
+        context: *context,
+        topics: SmallVec::new(),
+        entries: SmallVec::new(),
+        unanswered: 0,
+    };
+    let mut asks: SmallVec<[(PartitionKey, BatchHeader, Bytes); 1]> = SmallVec::new();
+    for data in &request.topic_data {
+        let topic = find_topic(&image, data, context.version);
+        for partition in &data.partition_data {
+            let checked = check(topic, partition, &request, context.version);
+            let result = match checked {
+                Ok((key, header)) => {
+                    let records = partition.records.unwrap_or_default();
+                    asks.push((key, header, body.slice_ref(records)));
+                    None
+                }
+                Err(refusal) => {
+                    shard.note_refusal(&refusal, data.name, partition.index);
+                    Some(Err(refusal))
+                }
+            };
+            let topic = pending.topics.len() as u32;
+            pending.entries.push(Entry { topic, index: partition.index, result });
+        }
+        pending.topics.push(name_of(topic, data));
+    }
+    start(shard, pending, asks, acks);
+}
+
+/// Hands the batches to their owners. Their answers may come before this returns.
+fn start(
+    shard: &mut Shard,
+    mut pending: PendingProduce,
+    asks: SmallVec<[(PartitionKey, BatchHeader, Bytes); 1]>,
+    acks: Acks,
+) {
+    let key = pending.context.key;
+    let parts: SmallVec<[u32; 1]> = unanswered_parts(&pending.entries);
+    pending.unanswered = parts.len();
+    if acks == Acks::None {
+        return start_unacknowledged(shard, &pending, asks);
+    }
+    if pending.unanswered == 0 {
+        return respond(shard, &pending);
+    }
+    shard.set_work(key, Work::Produce(pending));
+    for (part, (partition, header, batch)) in parts.into_iter().zip(asks) {
+        let owner = shard.owner_of(partition);
+        shard.ask(owner, key, part, Question::Append { partition, header, batch, acks });
+    }
+}
+
+/// Without acks there is no response; an error can only be told by closing the connection.
+fn start_unacknowledged(
+    shard: &mut Shard,
+    pending: &PendingProduce,
+    asks: SmallVec<[(PartitionKey, BatchHeader, Bytes); 1]>,
+) {
+    let key = pending.context.key;
+    for (partition, header, batch) in asks {
+        let owner = shard.owner_of(partition);
+        let acks = Acks::None;
+        shard.ask(owner, key, 0, Question::Append { partition, header, batch, acks });
+    }
+    shard.reply(key, Reply::Silent);
+    if pending.unanswered < pending.entries.len() {
+        shard.close(key.connection, CloseReason::BadRequest);
+    }
+}
+
+fn unanswered_parts(entries: &[Entry]) -> SmallVec<[u32; 1]> {
+    let parts = entries.iter().zip(0u32..);
+    parts.filter(|(entry, _)| entry.result.is_none()).map(|(_, part)| part).collect()
+}
+
+fn acks_of(acks: i16) -> Option<Acks> {
+    match acks {
+        0 => Some(Acks::None),
+        1 => Some(Acks::Leader),
+        -1 => Some(Acks::All),
+        _ => None,
+    }
+}
+
+fn find_topic<'i>(
+    image: &'i Image,
+    data: &TopicProduceData,
+    version: i16,
+) -> Result<&'i Arc<Topic>, ErrorCode> {
+    if version >= 13 {
+        image.topic_by_id(TopicId(data.topic_id)).ok_or(ErrorCode::UnknownTopicId)
+    } else {
+        image.topic(data.name).ok_or(ErrorCode::UnknownTopicOrPartition)
+    }
+}
+
+fn name_of(topic: Result<&Arc<Topic>, ErrorCode>, data: &TopicProduceData) -> TopicName {
+    match topic {
+        Ok(topic) => TopicName::Known(Arc::clone(topic)),
+        Err(_) => TopicName::Unknown { name: data.name.to_owned(), id: TopicId(data.topic_id) },
+    }
+}
+
+/// Checks everything that needs no log: the partition exists, the batch is whole and sound.
+fn check(
+    topic: Result<&Arc<Topic>, ErrorCode>,
+    data: &PartitionProduceData,
+    request: &ProduceRequest,
+    version: i16,
+) -> Result<(PartitionKey, BatchHeader), Refusal> {
+    let topic = topic?;
+    if !(0..topic.partition_count).contains(&data.index) {
+        let message = format!(
+            "partition {} does not exist: topic {} has {} partitions",
+            data.index, topic.name, topic.partition_count
+        );
+        return Err(Refusal { code: ErrorCode::UnknownTopicOrPartition, message });
+    }
+    if request.transactional_id.is_some() {
+        let message = "transactions are not supported by this broker".to_owned();
+        return Err(Refusal { code: ErrorCode::TransactionalIdAuthorizationFailed, message });
+    }
+    let records = data.records.unwrap_or_default();
+    let produced = inspect_produced(records)
+        .map_err(|error| Refusal { code: error.error_code(), message: error.to_string() })?;
+    if produced.header.compression() == Compression::Zstd && version < ZSTD_VERSION {
+        let message = format!("zstd needs Produce version {ZSTD_VERSION}, not {version}");
+        return Err(Refusal { code: ErrorCode::UnsupportedCompressionType, message });
+    }
+    let keyless = produced.records.and_then(|records| records.first_without_key);
+    if let Some(place) = keyless
+        && topic.log_config.cleanup_policy.compact
+    {
+        let message = format!(
+            "record {place} of the batch has no key, and topic {} is compacted",
+            topic.name
+        );
+        return Err(Refusal { code: ErrorCode::InvalidRecord, message });
+    }
+    let index = PartitionIndex(data.index);
+    Ok((PartitionKey { topic: topic.id, index }, produced.header))
+}
+
+fn refuse_acks(shard: &mut Shard, context: &RequestContext, request: &ProduceRequest) {
+    let refusal = Refusal {
+        code: ErrorCode::InvalidRequiredAcks,
+        message: format!("acks is {}; 0, 1 and -1 (all) are allowed", request.acks),
+    };
+    let mut pending = PendingProduce {
+        context: *context,
+        topics: SmallVec::new(),
+        entries: SmallVec::new(),
+        unanswered: 0,
+    };
+    for (data, topic) in request.topic_data.iter().zip(0u32..) {
+        let name = data.name.to_owned();
+        pending.topics.push(TopicName::Unknown { name, id: TopicId(data.topic_id) });
+        for partition in &data.partition_data {
+            let result = Some(Err(refusal.clone()));
+            pending.entries.push(Entry { topic, index: partition.index, result });
+        }
+    }
+    respond(shard, &pending);
+}
+
+/// Takes the answer of one partition, and responds once it was the last.
+pub(super) fn on_answer(shard: &mut Shard, key: RequestKey, part: u32, answer: Answer) {
+    let result = match answer {
+        Answer::Appended(appended) => Ok(appended),
+        Answer::Refused(refusal) => Err(refusal),
+        other => unreachable!("an append was asked for, not {other:?}"),
+    };
+    let Some(Work::Produce(pending)) = shard.work(key) else { return };
+    let entry = &mut pending.entries[part as usize];
+    assert!(entry.result.is_none(), "a partition answers once");
+    entry.result = Some(result);
+    pending.unanswered -= 1;
+    if pending.unanswered == 0
+        && let Some(Work::Produce(pending)) = shard.take_work(key)
+    {
+        respond(shard, &pending);
+    }
+}
+
+fn respond(shard: &mut Shard, pending: &PendingProduce) {
+    let epoch = shard.image.leader_epoch().0;
+    let leader = LeaderIdAndEpoch { leader_id: shard.settings.broker_id.0, leader_epoch: epoch };
+    let mut responses: Array<TopicProduceResponse> = SmallVec::new();
+    for topic in &pending.topics {
+        responses.push(match topic {
+            TopicName::Known(topic) => TopicProduceResponse {
+                name: &topic.name,
+                topic_id: topic.id.0,
+                ..Default::default()
+            },
+            TopicName::Unknown { name, id } => {
+                TopicProduceResponse { name, topic_id: id.0, ..Default::default() }
+            }
+        });
+    }
+    for entry in &pending.entries {
+        let response = partition_response(entry, &leader);
+        shard.metrics.error(pending.context.api.code(), response.error_code);
+        responses[entry.topic as usize].partition_responses.push(response);
+    }
+    shard.respond(&pending.context, &ProduceResponse { responses, ..Default::default() });
+}
+
+fn partition_response<'e>(
+    entry: &'e Entry,
+    leader: &LeaderIdAndEpoch,
+) -> PartitionProduceResponse<'e> {
+    let index = entry.index;
+    match entry.result.as_ref().expect("every partition has answered") {
+        Ok(appended) => PartitionProduceResponse {
+            index,
+            base_offset: appended.base_offset.0,
+            log_append_time_ms: appended.log_append_time.0,
+            log_start_offset: appended.log_start.0,
+            ..Default::default()
+        },
+        Err(refusal) => PartitionProduceResponse {
+            index,
+            error_code: refusal.code.code(),
+            base_offset: -1,
+            error_message: Some(refusal.message.as_str()).filter(|text| !text.is_empty()),
+            current_leader: match refusal.code {
+                ErrorCode::NotLeaderOrFollower => leader.clone(),
+                _ => LeaderIdAndEpoch::default(),
+            },
+            ..Default::default()
+        },
+    }
+}
+
+impl Shard {
+    /// Appends a batch to a log of this shard and lets its answer wait for the disk.
+    pub(super) fn append(
+        &mut self,
+        to: ReplyTo,
+        partition: PartitionKey,
+        header: &BatchHeader,
+        batch: Bytes,
+        acks: Acks,
+    ) {
+        let size = batch.len() as u64;
+        let now = self.now;
+        let slot = match self.partitions.find_open(partition) {
+            Ok(slot) => slot,
+            Err(code) => return self.answer_append(to, acks, Err(code.into())),
+        };
+        let owned = self.partitions.get_mut(slot);
+        let appended = match owned.log.append(header, batch, now) {
+            Ok(appended) => appended,
+            Err(error) => {
+                let refusal = Refusal { code: error.code(), message: error.to_string() };
+                let topic = Arc::clone(&owned.topic);
+                self.note_refusal(&refusal, &topic.name, partition.index.0);
+                return self.answer_append(to, acks, Err(refusal));
+            }
+        };
+        let waiting = WaitingAppend {
+            last_offset: appended.last_offset,
+            part: AppendedPart {
+                base_offset: appended.base_offset,
+                log_append_time: appended.log_append_time,
+                log_start: appended.log_start,
+            },
+            to,
+            since: now.monotonic,
+        };
+        match acks {
+            Acks::None => {}
+            Acks::Leader => owned.leader_waiters.push(waiting),
+            Acks::All => owned.all_waiters.push(waiting),
+        }
+        let counters = &mut self.metrics.counters;
+        if appended.duplicate {
+            counters.batches_duplicate += 1;
+        } else {
+            counters.batches_in += 1;
+            counters.records_in += u64::try_from(header.records_count).unwrap_or(0);
+            counters.produced_bytes += size;
+        }
+        self.mark_log(slot);
+    }
+
+    fn answer_append(&mut self, to: ReplyTo, acks: Acks, result: Result<AppendedPart, Refusal>) {
+        if acks != Acks::None {
+            self.give(to, Answer::of(result, Answer::Appended));
+        }
+    }
+
+    /// Answers the appends that the log's positions have passed.
+    pub(super) fn release_appends(&mut self, slot: super::slots::SlotId) {
+        let now = self.now.monotonic;
+        let owned = self.partitions.get_mut(slot);
+        owned.writes.note(owned.log.positions().written, now);
+        loop {
+            let owned = self.partitions.get_mut(slot);
+            let acknowledged = owned.log.acknowledged();
+            let high_watermark = owned.log.positions().high_watermark;
+            let released = owned.leader_waiters.pop_below(acknowledged);
+            let Some(waiting) = released.or_else(|| owned.all_waiters.pop_below(high_watermark))
+            else {
+                if owned.leader_waiters.is_empty() && owned.all_waiters.is_empty() {
+                    owned.writes.forget();
+                }
+                return;
+            };
+            let written = owned.writes.of(waiting.last_offset).unwrap_or(now);
+            self.note_append_stages(&waiting, written);
+            self.give(waiting.to, Answer::Appended(waiting.part));
+        }
+    }
+
+    /// Fails the appends at and above `from`: the log has taken them back.
+    pub(super) fn fail_appends(
+        &mut self,
+        slot: super::slots::SlotId,
+        from: crate::base::Offset,
+        refusal: &Refusal,
+    ) {
+        let owned = self.partitions.get_mut(slot);
+        let mut failed: Vec<WaitingAppend> = Vec::new();
+        failed.extend(owned.leader_waiters.take_from(from));
+        failed.extend(owned.all_waiters.take_from(from));
+        for waiting in failed {
+            self.give(waiting.to, Answer::Refused(refusal.clone()));
+        }
+    }
+
+    fn note_append_stages(&mut self, waiting: &WaitingAppend, written: Monotonic) {
+        let api = ApiKey::Produce.code();
+        let append = written.since(waiting.since).as_nanos() as u64;
+        let sync = self.now.monotonic.since(written).as_nanos() as u64;
+        self.metrics.record(api, Stage::Append, append);
+        self.metrics.record(api, Stage::Sync, sync);
+    }
+
+    /// Counts a refused batch; the client gets the words, the log a line at debug level.
+    fn note_refusal(&mut self, refusal: &Refusal, topic: &str, partition: i32) {
+        self.metrics.counters.batches_refused += 1;
+        let Refusal { code, message } = refusal;
+        tracing::debug!(topic, partition, ?code, "refused a batch: {message}");
+    }
+}

@@ -1,0 +1,242 @@
+//! The owner's side of a fetch: plan reads, wait for more, answer once.
+//!
+//! A task answers when it has its minimum of bytes or an error, when its deadline passes, or when
+//! the connection's shard hurries it. While it waits it stands in the list of each of its
+//! partitions, and the log's progress wakes it.
+
+use super::Shard;
+use super::ask::{Answer, FetchPartition, FetchQuestion, FetchedPart};
+use super::lookups::{Lookup, LookupPurpose};
+use super::routing::ReplyTo;
+use super::slots::SlotId;
+use super::tick::Timer;
+use crate::log::ReadStep;
+use crate::wire::ErrorCode;
+use std::time::Duration;
+
+/// A fetch that this shard serves for some connection.
+#[derive(Debug)]
+pub struct FetchTask {
+    to: ReplyTo,
+    partitions: Vec<FetchPartition>,
+    parts: Vec<FetchedPart>,
+    states: Vec<PartState>,
+    bytes_min: u32,
+    bytes_max: u32,
+    deadline: crate::base::Monotonic,
+    is_urgent: bool,
+    is_watching: bool,
+    is_dirty: bool,
+    has_failed: bool,
+    bytes_planned: u32,
+    lookups: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PartState {
+    /// To be planned, now or again.
+    Open,
+    /// A lookup is under way.
+    LookingUp,
+    /// Planned, or failed: final for this task.
+    Settled,
+}
+
+impl Shard {
+    /// Takes a fetch in.
+    pub(super) fn begin_fetch(&mut self, to: ReplyTo, question: FetchQuestion) {
+        let count = question.partitions.len();
+        let wait = Duration::from_millis(u64::from(question.wait_ms));
+        let parts = question.partitions.iter();
+        let parts = parts.map(|wanted| FetchedPart::failed(wanted.entry, ErrorCode::None));
+        let task = FetchTask {
+            to,
+            parts: parts.collect(),
+            partitions: question.partitions,
+            states: vec![PartState::Open; count],
+            bytes_min: question.bytes_min,
+            bytes_max: question.bytes_max,
+            deadline: self.now.monotonic.after(wait),
+            is_urgent: question.wait_ms == 0,
+            is_watching: false,
+            is_dirty: false,
+            has_failed: false,
+            bytes_planned: 0,
+            lookups: 0,
+        };
+        let id = self.fetches.insert(task);
+        self.advance_fetch(id);
+    }
+
+    /// Answers the fetch of this request soon, with what there is.
+    pub(super) fn hurry_fetch(&mut self, to: ReplyTo) {
+        let task = self.fetches.iter().find(|(_, task)| task.to == to);
+        if let Some((id, _)) = task {
+            self.expire_fetch(id);
+        }
+    }
+
+    pub(super) fn on_fetch_deadline(&mut self, id: SlotId) {
+        self.expire_fetch(id);
+    }
+
+    fn expire_fetch(&mut self, id: SlotId) {
+        if let Some(task) = self.fetches.get_mut(id) {
+            task.is_urgent = true;
+            self.mark_fetch(id);
+        }
+    }
+
+    /// Has a waiting fetch looked at before this turn ends.
+    pub(super) fn mark_fetch(&mut self, id: SlotId) {
+        if let Some(task) = self.fetches.get_mut(id)
+            && !task.is_dirty
+        {
+            task.is_dirty = true;
+            self.dirty_fetches.push(id);
+        }
+    }
+
+    /// Looks at the fetches whose partitions moved.
+    pub(super) fn advance_dirty_fetches(&mut self) {
+        while let Some(id) = self.dirty_fetches.pop() {
+            if let Some(task) = self.fetches.get_mut(id) {
+                task.is_dirty = false;
+                self.advance_fetch(id);
+            }
+        }
+    }
+
+    fn advance_fetch(&mut self, id: SlotId) {
+        let Some(mut task) = self.fetches.lend(id) else { return };
+        self.plan_parts(id, &mut task);
+        if task.lookups == 0 && task.is_enough() {
+            self.fetches.retire(id);
+            if task.is_watching {
+                self.metrics.counters.fetches_waiting -= 1;
+            }
+            return self.give(task.to, Answer::Fetched(task.parts));
+        }
+        if task.lookups == 0 && !task.is_watching {
+            self.watch(id, &mut task);
+        }
+        self.fetches.put_back(id, task);
+    }
+
+    /// Plans every part that is not settled, in the order of the request.
+    fn plan_parts(&mut self, id: SlotId, task: &mut FetchTask) {
+        for index in 0..task.partitions.len() {
+            if task.states[index] == PartState::Open {
+                let wanted = task.partitions[index];
+                let step = self.read_step(task, &wanted);
+                self.take_step(id, task, index, step);
+            }
+        }
+    }
+
+    fn read_step(&self, task: &FetchTask, wanted: &FetchPartition) -> Result<ReadStep, ErrorCode> {
+        let slot = self.partitions.find_open(wanted.partition)?;
+        let log = &self.partitions.get(slot).log;
+        check_leader_epoch(wanted.current_leader_epoch, log.leader_epoch().0)?;
+        let left = task.bytes_max.saturating_sub(task.bytes_planned);
+        let is_first = task.bytes_planned == 0;
+        if left == 0 && !is_first {
+            return Ok(ReadStep::Nothing);
+        }
+        let length_max = wanted.bytes_max.min(left);
+        log.read(wanted.offset, length_max, is_first).map_err(|error| error.code())
+    }
+
+    fn take_step(
+        &mut self,
+        id: SlotId,
+        task: &mut FetchTask,
+        index: usize,
+        step: Result<ReadStep, ErrorCode>,
+    ) {
+        let wanted = task.partitions[index];
+        self.note_positions(&wanted, &mut task.parts[index]);
+        match step {
+            Ok(ReadStep::Ready(plan)) => {
+                task.bytes_planned = task.bytes_planned.saturating_add(plan.length);
+                task.parts[index].plan = Some(plan);
+                task.states[index] = PartState::Settled;
+            }
+            Ok(ReadStep::Nothing) => task.states[index] = PartState::Open,
+            Ok(ReadStep::Lookup(lookup)) => {
+                task.states[index] = PartState::LookingUp;
+                task.lookups += 1;
+                let purpose = LookupPurpose::Fetch { task: id, index: index as u32, lookup };
+                self.look_up(Lookup { partition: wanted.partition, purpose });
+            }
+            Err(error) => {
+                task.parts[index].error = error;
+                task.has_failed = true;
+                task.states[index] = PartState::Settled;
+            }
+        }
+    }
+
+    fn note_positions(&self, wanted: &FetchPartition, part: &mut FetchedPart) {
+        if let Ok(slot) = self.partitions.find_open(wanted.partition) {
+            let positions = self.partitions.get(slot).log.positions();
+            part.high_watermark = positions.high_watermark;
+            part.last_stable_offset = positions.last_stable_offset;
+            part.log_start = positions.log_start;
+        }
+    }
+
+    /// Goes on with a part whose lookup has been read.
+    pub(super) fn resume_fetch(
+        &mut self,
+        id: SlotId,
+        index: u32,
+        step: Result<ReadStep, ErrorCode>,
+    ) {
+        let Some(mut task) = self.fetches.lend(id) else { return };
+        task.lookups -= 1;
+        self.take_step(id, &mut task, index as usize, step);
+        self.fetches.put_back(id, task);
+        self.mark_fetch(id);
+    }
+
+    /// Puts the task into the lists of its partitions, and sets its deadline.
+    fn watch(&mut self, id: SlotId, task: &mut FetchTask) {
+        task.is_watching = true;
+        self.metrics.counters.fetches_waiting += 1;
+        self.timers.set(task.deadline, Timer::FetchDeadline(id));
+        for wanted in &task.partitions {
+            if let Ok(slot) = self.partitions.find_open(wanted.partition) {
+                let fetches = &self.fetches;
+                let watchers = &mut self.partitions.get_mut(slot).fetch_waiters;
+                watchers.retain(|waiter| fetches.get(*waiter).is_some());
+                watchers.push(id);
+            }
+        }
+    }
+
+    /// Wakes the fetches that wait on a partition.
+    pub(super) fn wake_fetches(&mut self, slot: SlotId) {
+        let waiters = std::mem::take(&mut self.partitions.get_mut(slot).fetch_waiters);
+        for id in &waiters {
+            self.mark_fetch(*id);
+        }
+        self.partitions.get_mut(slot).fetch_waiters = waiters;
+    }
+}
+
+/// The rules of KIP-320: an old epoch is fenced, one from the future is unknown.
+pub(super) fn check_leader_epoch(known: i32, current: i32) -> Result<(), ErrorCode> {
+    match known {
+        -1 => Ok(()),
+        known if known < current => Err(ErrorCode::FencedLeaderEpoch),
+        known if known > current => Err(ErrorCode::UnknownLeaderEpoch),
+        _ => Ok(()),
+    }
+}
+
+impl FetchTask {
+    fn is_enough(&self) -> bool {
+        self.is_urgent || self.has_failed || self.bytes_planned >= self.bytes_min
+    }
+}

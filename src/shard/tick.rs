@@ -1,0 +1,178 @@
+//! One turn of a shard: wait, take what happened, do all that follows from it, submit.
+
+use super::token::{SocketOperation, Target};
+use super::{Message, Shard};
+use crate::base::Monotonic;
+use crate::io::{Completion, Io, Op};
+use crate::metrics::Stage;
+
+/// What a shard does when its time comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timer {
+    /// A fetch has waited as long as its client wanted.
+    FetchDeadline(super::slots::SlotId),
+    /// A log has something to do: retention, a roll by time, a flush.
+    Log(super::slots::SlotId),
+    /// Accept again, after a failure.
+    Accept,
+    /// Look for idle connections.
+    IdleConnections,
+    /// Report positions for the checkpoints.
+    Checkpoint,
+    /// A clean end has taken long enough.
+    ShutdownDeadline,
+}
+
+/// Whether a shard goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Call again.
+    Running,
+    /// Everything is closed.
+    Stopped,
+}
+
+/// How soon to look again when a mailbox or the receive memory was full.
+const CONGESTION_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
+
+impl Shard {
+    /// Runs one turn. Sleeps in `io` when there is nothing to do.
+    pub fn tick<I: Io>(&mut self, io: &mut I) -> Progress {
+        let until = self.sleep_until();
+        let mut completions = std::mem::take(&mut self.completions);
+        io.wait(until, &mut completions);
+        self.mail.wake_up();
+        self.now = io.now();
+        let awake_at = self.now.monotonic;
+        for completion in completions.drain(..) {
+            self.on_completion(completion);
+        }
+        self.completions = completions;
+        self.read_mail();
+        self.fire_timers();
+        self.settle();
+        let progress = self.progress();
+        for (token, op) in self.ops.drain(..) {
+            io.submit(token, op);
+        }
+        if progress == Progress::Stopped {
+            // Hands the last wake-ups to the kernel.
+            io.wait(Some(Monotonic(0)), &mut self.completions);
+        }
+        self.note_turn(io, awake_at);
+        progress
+    }
+
+    fn note_turn<I: Io>(&mut self, io: &mut I, awake_at: Monotonic) {
+        let busy = io.now().monotonic.since(awake_at).as_nanos() as u64;
+        for api in self.turn_requests.drain(..) {
+            self.metrics.record(api.code(), Stage::Parse, busy);
+        }
+        let done = io.counters();
+        let counters = &mut self.metrics.counters;
+        counters.ticks += 1;
+        counters.busy_nanos += busy;
+        counters.syscalls = done.system_calls;
+        counters.hot_sent_bytes = done.hot_bytes;
+        counters.cold_sent_bytes = done.cold_bytes;
+    }
+
+    /// Until when there is nothing to do: the past if there is something already.
+    fn sleep_until(&mut self) -> Option<Monotonic> {
+        if !self.mail.fall_asleep() {
+            return Some(Monotonic(0));
+        }
+        let deadline = self.timers.next_deadline();
+        if self.mail.is_congested() || !self.memory_queue.is_empty() {
+            let retry = self.now.monotonic.after(CONGESTION_RETRY);
+            return Some(deadline.map_or(retry, |deadline| deadline.min(retry)));
+        }
+        deadline
+    }
+
+    fn on_completion(&mut self, completion: Completion) {
+        if completion.token == crate::io::Token::WOKEN {
+            return;
+        }
+        match Target::of(completion.token) {
+            Target::Accept => self.on_accept(completion),
+            Target::Connection { slot, operation } => {
+                self.on_socket(slot, operation, completion);
+            }
+            Target::Log { slot, operation } => self.on_log(slot, operation, completion.result),
+            Target::Metadata { operation } => self.on_metadata(operation, completion.result),
+            Target::Lookup { slot } => self.on_lookup(slot, completion.result),
+            Target::Checkpoint => self.on_checkpoint(completion.result),
+            Target::Space => self.on_space(completion.result),
+            Target::Ignored => {
+                if let Err(error) = completion.result {
+                    tracing::debug!(%error, "an operation that nobody waits for failed");
+                }
+            }
+        }
+    }
+
+    fn read_mail(&mut self) {
+        while let Some(message) = self.mail.receive() {
+            self.on_message(message);
+        }
+        let ops = &mut self.ops;
+        self.mail.retry(|shard| ops.push((Target::Ignored.token(), Op::Wake { shard })));
+    }
+
+    fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Ask(ask) => self.on_ask(ask),
+            Message::Answer { key, part, answer } => self.on_answer(key, part, answer),
+            Message::Image(image) => self.apply_image(image),
+            Message::Applied { shard, version } => self.on_applied(shard, version),
+            Message::Positions { shard, positions, is_last } => {
+                self.on_positions(shard, positions, is_last);
+            }
+            Message::Snapshot(reply) => {
+                // The control thread may have given up waiting.
+                let _ = reply.send(self.snapshot());
+            }
+            Message::Shutdown => self.begin_shutdown(),
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        while let Some(timer) = self.timers.pop_due(self.now.monotonic) {
+            match timer {
+                Timer::FetchDeadline(fetch) => self.on_fetch_deadline(fetch),
+                Timer::Log(partition) => self.on_log_timer(partition),
+                Timer::Accept => self.begin_accepting(),
+                Timer::IdleConnections => self.close_idle_connections(),
+                Timer::Checkpoint => {
+                    self.ask_for_space();
+                    self.report_positions(false);
+                }
+                Timer::ShutdownDeadline => self.on_shutdown_deadline(),
+            }
+        }
+    }
+
+    /// Does what this turn's events have left to do, until nothing is left.
+    ///
+    /// Writes come last, so that everything that arrived in this turn shares them.
+    fn settle(&mut self) {
+        self.retry_memory_queue();
+        loop {
+            self.serve_dirty_connections();
+            self.advance_dirty_fetches();
+            if self.dirty_connections.is_empty() {
+                self.flush_dirty_logs();
+                self.flush_metadata();
+            }
+            if self.dirty_connections.is_empty() && self.dirty_fetches.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Queues an operation on a connection's socket.
+    pub(super) fn submit_socket(&mut self, slot: u32, operation: SocketOperation, op: Op) {
+        self.ops.push((Target::Connection { slot, operation }.token(), op));
+    }
+}
