@@ -4,7 +4,10 @@
 //! broker on it and check what they promise. One seed is one run. A failure prints the seed and
 //! the command that repeats it; `PINION_SIM_TRACE=1` prints what happened in it.
 
+mod ledger;
+mod log;
 mod metadata;
+mod payload;
 mod random;
 mod report;
 mod world;

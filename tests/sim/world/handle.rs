@@ -3,8 +3,9 @@
 use super::station::StationId;
 use super::{ConnectionId, Crash, End, Machine};
 use pinion::base::{Monotonic, Now};
-use pinion::io::{Completion, Io, Op, Token};
+use pinion::io::{Completion, Io, Op, Startup, Token};
 use std::cell::{RefCell, RefMut};
+use std::path::Path;
 use std::rc::Rc;
 
 /// A simulated machine, shared by the shards that run on it and the test that drives it.
@@ -24,6 +25,17 @@ impl World {
     /// A machine with an empty disk, whose every run from here on depends on `seed` alone.
     pub fn new(seed: u64) -> World {
         World { machine: Rc::new(RefCell::new(Machine::new(seed))) }
+    }
+
+    /// A machine whose disk has an empty directory, durably.
+    pub fn with_directory(seed: u64, path: &Path) -> World {
+        let world = World::new(seed);
+        let mut io = world.boot(1).pop().expect("one shard has one handle");
+        let mut startup = Startup::new(&mut io);
+        startup.make_directory(path).expect("the disk is sound");
+        startup.sync_directory(Path::new("/")).expect("the disk is sound");
+        world.shut_down();
+        world
     }
 
     /// The machine, for a moment in which no shard runs.

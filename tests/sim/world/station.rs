@@ -126,7 +126,8 @@ impl Stations {
 
     /// Whether a shard waits for something that is under way.
     pub fn has_in_flight(&mut self, id: StationId) -> bool {
-        self.get(id).in_flight > 0
+        let station = self.get(id);
+        station.in_flight > 0 || !station.queue.is_empty() || !station.ready.is_empty()
     }
 
     /// The process dies: what was queued never happens, and nothing more can.
