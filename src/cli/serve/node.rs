@@ -9,17 +9,24 @@ use crate::cli::error::CliError;
 use crate::config::Config;
 use crate::control::{ControlThread, MetricsListener, ShardHandle};
 use crate::io::Socket;
-use crate::io::uring::{Listeners, RingRegistry, Uring, UringOptions, Waker, listen};
+use crate::io::uring::{Listeners, RingRegistry, StartError, Uring, UringOptions, Waker, listen};
 use crate::metadata::{Image, Opening};
 use crate::metrics::Snapshot;
 use crate::shard::{
     Mail, Mailbox, Message, Progress, Settings, Shard, open_metadata, open_partitions,
 };
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long the port may stay taken at the start.
+const PORT_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// How often a taken port is tried.
+const PORT_RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// What all shards share, by reference or by copy.
 #[derive(Clone)]
@@ -68,7 +75,7 @@ pub fn run(config: Config, cores: &[Option<usize>]) -> Result<(), CliError> {
         .map_err(|error| CliError::failure(error.to_string()))?;
     let registry = RingRegistry::new(cores.len()).map_err(start_failure)?;
     let address = config.listen.resolve().map_err(|error| CliError::failure(error.to_string()))?;
-    let listeners = listen(address, cores.len()).map_err(start_failure)?;
+    let listeners = listen_patiently(address, cores.len()).map_err(start_failure)?;
     let bound = listeners.address;
     let common = Common {
         settings: Arc::new(settings(&config, directory.path.clone(), bound.port(), cores.len())),
@@ -90,7 +97,21 @@ pub fn run(config: Config, cores: &[Option<usize>]) -> Result<(), CliError> {
     outcome
 }
 
-fn start_failure(error: crate::io::uring::StartError) -> CliError {
+/// Listens, and gives a broker that was killed a moment ago the time to leave the port: the kernel
+/// closes the sockets of a ring some time after the process has gone.
+fn listen_patiently(address: SocketAddr, count: usize) -> Result<Listeners, StartError> {
+    let deadline = Instant::now() + PORT_WAIT_MAX;
+    loop {
+        match listen(address, count) {
+            Err(StartError::PortInUse { .. }) if Instant::now() < deadline => {
+                thread::sleep(PORT_RETRY_INTERVAL);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn start_failure(error: StartError) -> CliError {
     CliError::failure(error.to_string())
 }
 
