@@ -121,6 +121,8 @@ pub enum Answer {
     Refused(Refusal),
     /// To [`Question::Append`].
     Appended(AppendedPart),
+    /// To [`Question::Append`] with acks=0: refused, which only a closed connection can tell.
+    RefusedSilently,
     /// To [`Question::Fetch`]: one entry for each of its partitions.
     Fetched(Vec<FetchedPart>),
     /// To [`Question::ListOffset`].

@@ -137,10 +137,12 @@ fn add_topic(
 fn ask_owners(
     shard: &mut Shard,
     mut pending: PendingFetch,
-    groups: SmallVec<[(ShardId, Vec<FetchPartition>); 1]>,
+    mut groups: SmallVec<[(ShardId, Vec<FetchPartition>); 1]>,
     request: &FetchRequest,
 ) {
     let key = pending.context.key;
+    // This shard answers at once, and may then hurry the others: they must have been asked.
+    groups.sort_by_key(|(owner, _)| *owner == shard.id);
     let asked: usize = groups.iter().map(|(_, partitions)| partitions.len()).sum();
     // An error is news: it does not wait.
     let is_urgent = asked < pending.entries.len();

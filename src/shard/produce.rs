@@ -338,17 +338,20 @@ impl Shard {
         let counters = &mut self.metrics.counters;
         if appended.duplicate {
             counters.batches_duplicate += 1;
-        } else {
-            counters.batches_in += 1;
-            counters.records_in += u64::try_from(header.records_count).unwrap_or(0);
-            counters.produced_bytes += size;
+            // There may be nothing left to write whose end would release it.
+            return self.release_appends(slot);
         }
+        counters.batches_in += 1;
+        counters.records_in += u64::try_from(header.records_count).unwrap_or(0);
+        counters.produced_bytes += size;
         self.mark_log(slot);
     }
 
     fn answer_append(&mut self, to: ReplyTo, acks: Acks, result: Result<AppendedPart, Refusal>) {
-        if acks != Acks::None {
-            self.give(to, Answer::of(result, Answer::Appended));
+        match result {
+            Err(_) if acks == Acks::None => self.give(to, Answer::RefusedSilently),
+            Ok(_) if acks == Acks::None => {}
+            result => self.give(to, Answer::of(result, Answer::Appended)),
         }
     }
 

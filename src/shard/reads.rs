@@ -26,6 +26,8 @@ pub struct FetchTask {
     deadline: crate::base::Monotonic,
     is_urgent: bool,
     is_watching: bool,
+    /// A partition has moved since the parts were planned.
+    has_news: bool,
     is_dirty: bool,
     has_failed: bool,
     bytes_planned: u32,
@@ -59,6 +61,7 @@ impl Shard {
             deadline: self.now.monotonic.after(wait),
             is_urgent: question.wait_ms == 0,
             is_watching: false,
+            has_news: false,
             is_dirty: false,
             has_failed: false,
             bytes_planned: 0,
@@ -109,6 +112,9 @@ impl Shard {
 
     fn advance_fetch(&mut self, id: SlotId) {
         let Some(mut task) = self.fetches.lend(id) else { return };
+        if task.has_news && task.lookups == 0 && !task.is_enough() {
+            task.begin_again();
+        }
         self.plan_parts(id, &mut task);
         if task.lookups == 0 && task.is_enough() {
             self.fetches.retire(id);
@@ -219,7 +225,10 @@ impl Shard {
     pub(super) fn wake_fetches(&mut self, slot: SlotId) {
         let waiters = std::mem::take(&mut self.partitions.get_mut(slot).fetch_waiters);
         for id in &waiters {
-            self.mark_fetch(*id);
+            if let Some(task) = self.fetches.get_mut(*id) {
+                task.has_news = true;
+                self.mark_fetch(*id);
+            }
         }
         self.partitions.get_mut(slot).fetch_waiters = waiters;
     }
@@ -236,6 +245,16 @@ pub(super) fn check_leader_epoch(known: i32, current: i32) -> Result<(), ErrorCo
 }
 
 impl FetchTask {
+    /// Forgets the plans that were too little: the next ones reach further.
+    fn begin_again(&mut self) {
+        self.has_news = false;
+        self.bytes_planned = 0;
+        for (part, state) in self.parts.iter_mut().zip(&mut self.states) {
+            part.plan = None;
+            *state = PartState::Open;
+        }
+    }
+
     fn is_enough(&self) -> bool {
         self.is_urgent || self.has_failed || self.bytes_planned >= self.bytes_min
     }

@@ -3,7 +3,7 @@
 //! A local question takes the same path, without the mailbox.
 
 use super::ask::{Answer, Ask, Question};
-use super::connection::{Reply, RequestKey};
+use super::connection::{CloseReason, Reply, RequestKey};
 use super::token::Target;
 use super::work::Work;
 use super::{Message, Shard, collect, fetch, metadata, produce};
@@ -79,6 +79,7 @@ impl Shard {
         match answer {
             Answer::Encoded(frame) => return self.reply(key, Reply::Encoded(frame)),
             Answer::Malformed => return self.refuse(key.connection, "malformed request"),
+            Answer::RefusedSilently => return self.close(key.connection, CloseReason::BadRequest),
             _ => {}
         }
         let Some(connection) = self.connections.get_mut(key.connection) else { return };
