@@ -165,6 +165,8 @@ impl Broker {
             .arg(self.data_dir())
             .args(["--listen", &self.bootstrap()])
             .args(["--shards", &self.options.shards.to_string()])
+            // Several brokers run at once, and metrics have a port of their own.
+            .args(["--set", "pinion.metrics.listen="])
             .args(
                 self.options
                     .settings
