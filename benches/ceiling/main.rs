@@ -1,0 +1,70 @@
+//! How close the broker comes to the least that a log server on io_uring can do.
+//!
+//! `cargo bench --bench ceiling` runs every scenario; `-- --quick` a smoke test of each; names
+//! after `--` only those. Each prints a line `ratio NAME VALUE`, and how it came about below it.
+//!
+//! The broker and the ceiling ([`bare`]) run alternately as child processes on one core, and the
+//! load generator ([`load`]) on another. Both get the same frames from the same client, and both
+//! answer once the page cache has the records. Data lies below the target directory and is removed.
+//!
+//! Never here: anything that makes the broker look better than a client would find it.
+
+mod bare;
+mod layout;
+mod load;
+mod machine;
+mod report;
+mod scenario;
+mod servers;
+mod tape;
+
+use machine::Cores;
+use scenario::Plan;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A scenario's name and what runs it.
+type Scenario = (&'static str, fn(&Plan) -> io::Result<()>);
+
+const SCENARIOS: [Scenario; 6] = [
+    ("produce-64k", scenario::produce::large),
+    ("produce-1k", scenario::produce::small),
+    ("fetch-1m", scenario::fetch::large),
+    ("produce-1000-partitions", scenario::produce::many_partitions),
+    ("cold-reader-p99", scenario::cold_reader::run),
+    ("idle", scenario::idle::run),
+];
+
+/// Runs of each system: the fewest whose median one bad run does not move.
+const ROUNDS: usize = 5;
+
+fn main() -> ExitCode {
+    match bare::run_if_asked() {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => {}
+        Err(error) => {
+            eprintln!("bare program: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_quick = arguments.iter().any(|argument| argument == "--quick");
+    let names: Vec<&String> = arguments.iter().filter(|name| !name.starts_with('-')).collect();
+    let cores = Cores::pick();
+    for line in machine::stamp(Path::new(env!("CARGO_TARGET_TMPDIR")), cores) {
+        println!("# {line}");
+    }
+    let plan = Plan { cores, rounds: if is_quick { 2 } else { ROUNDS }, is_quick };
+    let mut code = ExitCode::SUCCESS;
+    for (name, run) in SCENARIOS {
+        if !names.is_empty() && !names.iter().any(|wanted| *wanted == name) {
+            continue;
+        }
+        if let Err(error) = run(&plan) {
+            eprintln!("{name}: {error}");
+            code = ExitCode::FAILURE;
+        }
+    }
+    code
+}

@@ -1,0 +1,51 @@
+//! Figures of several runs, and the lines that are printed.
+
+use crate::load::Run;
+
+/// The median; of an even number of values, the mean of the two in the middle.
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let sorted = sorted(values);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        count if count % 2 == 1 => sorted[middle],
+        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    }
+}
+
+fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// Prints a figure that has a target.
+pub fn ratio(name: &str, value: f64) {
+    println!("ratio {name} {value:.2}");
+}
+
+/// Prints a figure that explains another.
+pub fn detail(name: &str, text: &str) {
+    println!("  {name}: {text}");
+}
+
+/// Prints what the runs of one system gave: the median, the spread, and what they cost.
+pub fn runs(name: &str, runs: &[Run]) {
+    let speeds = sorted(runs.iter().map(Run::megabytes_per_second));
+    let (Some(first), Some(last)) = (speeds.first(), speeds.last()) else { return };
+    let text = format!(
+        "{:.0} MB/s (from {first:.0} to {last:.0}), {:.0} requests/s, {:.3} CPU-s/GB, \
+         load generator at {:.0}%",
+        median(speeds.iter().copied()),
+        median(runs.iter().map(Run::requests_per_second)),
+        median(runs.iter().map(Run::server_cpu_per_gigabyte)),
+        100.0 * median(runs.iter().map(Run::client_load)),
+    );
+    detail(name, &text);
+}
+
+/// The ratio of the medians of two systems' throughput.
+pub fn throughput_ratio(runs: &[Run], reference: &[Run]) -> f64 {
+    median(runs.iter().map(Run::megabytes_per_second))
+        / median(reference.iter().map(Run::megabytes_per_second))
+}
