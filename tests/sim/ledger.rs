@@ -1,7 +1,7 @@
 //! What a partition has promised, kept outside of it.
 
+use crate::crash::Crash;
 use crate::payload::{Read, RecordId};
-use crate::world::Crash;
 use std::collections::BTreeMap;
 
 /// The records that a partition must still have, and all that it may have.

@@ -18,6 +18,7 @@ pub use disk::{Disk, Fault};
 pub use handle::{SimIo, World};
 pub use network::{ConnectionId, End, Network, Weather};
 
+pub use crate::crash::Crash;
 use crate::random::Random;
 use agenda::{Agenda, Event};
 use disk::Started;
@@ -26,15 +27,6 @@ use pinion::io::{Completion, Op, Output, Socket, Token};
 use station::{Rest, StationId, Stations, Ticket};
 use std::collections::BTreeMap;
 use trace::Trace;
-
-/// How the run dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Crash {
-    /// SIGKILL: the page cache survives, operations in flight happen in part.
-    Process,
-    /// The disk keeps, loses or tears what was not synced.
-    Power,
-}
 
 /// What a wait does when nothing has completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
