@@ -9,6 +9,7 @@
 
 pub mod error;
 pub mod gather;
+pub mod jobs;
 pub mod op;
 pub mod startup;
 pub mod uring;

@@ -1,5 +1,6 @@
 //! Operations one after the other, for start-up, when nobody else waits.
 
+use super::jobs::with_suffix;
 use super::{Completion, DirectoryEntry, File, Gather, Io, IoError, Op, OpenMode, Output, Token};
 use std::path::Path;
 
@@ -103,16 +104,14 @@ impl<'io, I: Io> Startup<'io, I> {
     /// # Errors
     /// The operations' own.
     pub fn replace_file(&mut self, path: &Path, content: &[u8]) -> Result<(), IoError> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".tmp");
-        let temporary = Path::new(&name);
-        let file = self.open(temporary, OpenMode::CreateEmpty)?;
+        let temporary = with_suffix(path, ".tmp");
+        let file = self.open(&temporary, OpenMode::CreateEmpty)?;
         let mut data = Gather::default();
         data.push_copied(content);
         self.write(file, 0, data)?;
         self.sync(file)?;
         self.close(file)?;
-        self.rename(temporary, path)?;
+        self.rename(&temporary, path)?;
         match path.parent() {
             Some(parent) => self.sync_directory(parent),
             None => Ok(()),

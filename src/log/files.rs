@@ -1,6 +1,7 @@
 //! The names of a log's files, which are Kafka's.
 
 use crate::base::Offset;
+use crate::io::jobs::with_suffix;
 use std::path::{Path, PathBuf};
 
 /// A kind of file that belongs to a segment; its name is the segment's base offset in 20 digits.
@@ -59,13 +60,6 @@ pub fn segment_path(directory: &Path, base_offset: Offset, part: SegmentPart) ->
 /// The path with [`DELETED_SUFFIX`] added.
 pub fn deleted_path(path: &Path) -> PathBuf {
     with_suffix(path, DELETED_SUFFIX)
-}
-
-/// The path with `suffix` added to its name.
-pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// What a file name stands for, if it names a part of a segment.

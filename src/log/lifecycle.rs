@@ -2,10 +2,7 @@
 
 use super::epochs::Epochs;
 use super::error::AppendError;
-use super::files::{
-    EPOCHS_NAME, METADATA_NAME, PREPARED_NAME, SegmentPart, segment_path, with_suffix,
-};
-use super::jobs::{Job, Lane, Step, replace_file};
+use super::files::{EPOCHS_NAME, METADATA_NAME, PREPARED_NAME, SegmentPart, segment_path};
 use super::operations::Operations;
 use super::positions::Mark;
 use super::producer_state::Producers;
@@ -17,6 +14,7 @@ use super::{
     Log, LogConfig, LogFact, LogIdentity, LogOut, State, partition_metadata, producer_snapshot,
 };
 use crate::base::{LeaderEpoch, Now, Offset};
+use crate::io::jobs::{Job, Lane, Step, replace_file, with_suffix};
 use crate::io::{IoError, OpenMode};
 use std::collections::VecDeque;
 use std::path::PathBuf;

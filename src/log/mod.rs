@@ -30,7 +30,6 @@ pub mod error;
 pub mod files;
 mod flush;
 mod index_file;
-mod jobs;
 mod lifecycle;
 mod lookup;
 mod offset_index;
@@ -70,9 +69,9 @@ pub use recovery::{RecoveryHints, RecoveryReport};
 pub use segment::SegmentFile;
 
 use crate::base::{LeaderEpoch, Monotonic, Now, Offset, PartitionIndex, TopicId};
+use crate::io::jobs::Lane;
 use crate::io::{IoError, Op, Output};
 use epochs::Epochs;
-use jobs::Lane;
 use operations::{Operations, Purpose};
 use positions::Mark;
 use producer_state::Producers;

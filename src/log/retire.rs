@@ -2,11 +2,11 @@
 //! delay, closed when no send holds them.
 
 use super::files::{SegmentPart, deleted_path, segment_path};
-use super::jobs::{Job, Step};
 use super::seal::Upkeep;
 use super::segment::{Indexes, Segment, SegmentFile};
 use super::{Log, LogOut};
 use crate::base::{Monotonic, Now};
+use crate::io::jobs::{Job, Step};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;

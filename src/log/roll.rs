@@ -7,12 +7,12 @@
 
 use super::error::AppendError;
 use super::files::{PREPARED_NAME, SegmentPart, segment_path};
-use super::jobs::{Finished, Job, Lane, Step, Turn};
 use super::operations::Purpose;
 use super::segment::SegmentFile;
 use super::{Log, LogOut, State};
 use crate::base::{Monotonic, Now, Offset, Timestamp};
 use crate::io::OpenMode;
+use crate::io::jobs::{Finished, Job, Lane, Step, Turn};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,11 +3,11 @@
 
 use super::files::{EPOCHS_NAME, SegmentPart, segment_path};
 use super::index_file::IndexFile;
-use super::jobs::{Finished, Job, Step, Turn, replace_file};
 use super::operations::Purpose;
 use super::segment::{Indexes, Segment, SegmentFile};
 use super::{Log, LogOut, State, checkpoint};
 use crate::base::{Monotonic, Now, Offset};
+use crate::io::jobs::{Finished, Job, Step, Turn, replace_file};
 use crate::io::{File, OpenMode};
 use std::sync::Arc;
 use std::time::Duration;

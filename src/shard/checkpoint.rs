@@ -10,10 +10,9 @@ use super::tick::Timer;
 use super::token::Target;
 use super::{Message, Shard};
 use crate::base::{Offset, PartitionIndex, ShardId};
-use crate::io::{File, Gather, IoError, Op, OpenMode, Output};
+use crate::io::jobs::{Finished, Job, Lane, Turn, replace_file};
+use crate::io::{IoError, Op, Output};
 use crate::log::checkpoint::{LOG_START_NAME, RECOVERY_POINT_NAME, encode_partition_offsets};
-use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One partition's line in the checkpoints.
@@ -33,35 +32,14 @@ pub struct PartitionPositions {
 #[derive(Debug, Default)]
 pub struct Checkpoints {
     reports: Vec<Option<Report>>,
-    queue: VecDeque<Replacement>,
-    writing: Option<Replacement>,
-    step: Step,
+    /// Writes one file after the other; a job's kind is its file's name.
+    lane: Lane<&'static str>,
 }
 
 #[derive(Debug)]
 struct Report {
     positions: Vec<PartitionPositions>,
     is_last: bool,
-}
-
-/// A file to be replaced.
-#[derive(Debug)]
-struct Replacement {
-    name: &'static str,
-    content: Vec<u8>,
-}
-
-/// What the replacement of a file waits for.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    #[default]
-    Idle,
-    Open,
-    Write(File),
-    Sync(File),
-    Close,
-    Rename,
-    SyncDirectory,
 }
 
 impl Shard {
@@ -119,87 +97,54 @@ impl Shard {
             (LOG_START_NAME, encode_partition_offsets(log_starts)),
         ];
         for (name, content) in files {
-            let content = content.into_bytes();
-            self.checkpoints.queue.push_back(Replacement { name, content });
+            self.replace_file(name, content.into_bytes());
         }
         if all_last {
-            let content = br#"{"version":0}"#.to_vec();
-            let marker = Replacement { name: CLEAN_SHUTDOWN_NAME, content };
-            self.checkpoints.queue.push_back(marker);
+            self.replace_file(CLEAN_SHUTDOWN_NAME, br#"{"version":0}"#.to_vec());
         }
-        self.next_replacement();
+        let turn = self.checkpoints.lane.start();
+        self.take_checkpoint_turn(turn);
     }
 
-    fn next_replacement(&mut self) {
-        if self.checkpoints.step != Step::Idle {
-            return;
-        }
-        match self.checkpoints.queue.pop_front() {
-            Some(replacement) => {
-                self.checkpoints.step = Step::Open;
-                let path = self.temporary_path(replacement.name);
-                self.checkpoints.writing = Some(replacement);
-                self.submit_checkpoint(Op::Open { path, mode: OpenMode::CreateEmpty });
-            }
-            None if self.stage == Stage::Checkpointing && self.all_shards_are_done() => {
-                self.stage = Stage::Stopped;
-            }
-            None => {}
-        }
-    }
-
-    fn all_shards_are_done(&self) -> bool {
-        self.checkpoints.reports.iter().flatten().all(|report| report.is_last)
-    }
-
-    fn submit_checkpoint(&mut self, op: Op) {
-        self.ops.push((Target::Checkpoint.token(), op));
-    }
-
-    fn temporary_path(&self, name: &str) -> PathBuf {
-        self.settings.data_directory.join(format!("{name}.tmp"))
+    fn replace_file(&mut self, name: &'static str, content: Vec<u8>) {
+        let path = self.settings.data_directory.join(name);
+        self.checkpoints.lane.push(Job::new(name, replace_file(path, content)));
     }
 
     /// Takes the next step in replacing a file. A failure leaves the old file, and is logged.
     pub(super) fn on_checkpoint(&mut self, result: Result<Output, IoError>) {
-        let Some(writing) = &mut self.checkpoints.writing else {
-            unreachable!("a checkpoint operation belongs to a file");
-        };
-        let name = writing.name;
-        let output = match result {
-            Ok(output) => output,
-            Err(error) => {
-                tracing::error!(name, %error, "cannot write a checkpoint; the old one stays");
-                return self.end_replacement();
-            }
-        };
-        let (step, op) = match (self.checkpoints.step, output) {
-            (Step::Open, Output::Opened(file)) => {
-                let mut data = Gather::default();
-                data.push_copied(&writing.content);
-                (Step::Write(file), Op::Write { file, position: 0, data })
-            }
-            (Step::Write(file), _) => (Step::Sync(file), Op::Sync { file }),
-            (Step::Sync(file), _) => (Step::Close, Op::CloseFile { file }),
-            (Step::Close, _) => {
-                let from = self.temporary_path(name);
-                let to = self.settings.data_directory.join(name);
-                (Step::Rename, Op::Rename { from, to })
-            }
-            (Step::Rename, _) => {
-                let path = self.settings.data_directory.clone();
-                (Step::SyncDirectory, Op::SyncDirectory { path })
-            }
-            (Step::SyncDirectory, _) => return self.end_replacement(),
-            (step, output) => unreachable!("{output:?} in step {step:?}"),
-        };
-        self.checkpoints.step = step;
-        self.submit_checkpoint(op);
+        let turn = self.checkpoints.lane.advance(result);
+        self.take_checkpoint_turn(turn);
     }
 
-    fn end_replacement(&mut self) {
-        self.checkpoints.step = Step::Idle;
-        self.checkpoints.writing = None;
-        self.next_replacement();
+    fn take_checkpoint_turn(&mut self, mut turn: Turn<&'static str>) {
+        while let Turn::Finished(finished) = turn {
+            self.note_replaced(finished);
+            turn = self.checkpoints.lane.start();
+        }
+        match turn {
+            Turn::Submit(op) => self.ops.push((Target::Checkpoint.token(), op)),
+            _ if self.stage == Stage::Checkpointing && self.checkpoints.are_last() => {
+                self.stage = Stage::Stopped;
+            }
+            _ => {}
+        }
+    }
+
+    fn note_replaced(&mut self, finished: Finished<&'static str>) {
+        let name = finished.job.kind;
+        if let Err(error) = finished.result {
+            tracing::error!(name, %error, "cannot write a checkpoint; the old one stays");
+        }
+        for file in finished.job.files {
+            self.ops.push((Target::Ignored.token(), Op::CloseFile { file }));
+        }
+    }
+}
+
+impl Checkpoints {
+    /// Whether every shard has closed its logs, and the files are written.
+    fn are_last(&self) -> bool {
+        self.lane.is_idle() && self.reports.iter().flatten().all(|report| report.is_last)
     }
 }

@@ -10,10 +10,10 @@
 use super::Shard;
 use super::ask::{Answer, FetchPartition, FetchQuestion, FetchedPart, PartitionKey, Question};
 use super::connection::{RequestContext, RequestKey};
+use super::named_topic::NamedTopic;
 use super::work::Work;
-use crate::base::{Offset, PartitionIndex, ShardId, TopicId};
+use crate::base::{Offset, PartitionIndex, ShardId};
 use crate::log::ReadPlan;
-use crate::metadata::Topic;
 use crate::wire::api::fetch::{
     FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse, LeaderIdAndEpoch,
     PartitionData, Records,
@@ -22,6 +22,9 @@ use crate::wire::{Array, ErrorCode};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// The first version that names topics by id.
+const TOPIC_ID_VERSION: i16 = 13;
 
 /// `isolation_level` of a consumer that wants committed records only.
 const READ_COMMITTED: i8 = 1;
@@ -33,7 +36,7 @@ const WAIT_MS_MAX: i32 = 5 * 60 * 1000;
 #[derive(Debug)]
 pub struct PendingFetch {
     context: RequestContext,
-    topics: SmallVec<[TopicName; 1]>,
+    topics: SmallVec<[NamedTopic; 1]>,
     entries: SmallVec<[Entry; 1]>,
     owners: SmallVec<[Owner; 1]>,
     bytes_max: u32,
@@ -45,12 +48,6 @@ pub struct PendingFetch {
 struct Owner {
     shard: ShardId,
     answered: bool,
-}
-
-#[derive(Debug)]
-enum TopicName {
-    Known(Arc<Topic>),
-    Unknown { name: String, id: TopicId },
 }
 
 #[derive(Debug)]
@@ -81,11 +78,8 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
     let image = Arc::clone(&shard.image);
     let mut groups: SmallVec<[(ShardId, Vec<FetchPartition>); 1]> = SmallVec::new();
     for data in &request.topics {
-        let topic = if context.version >= 13 {
-            image.topic_by_id(TopicId(data.topic_id)).ok_or(ErrorCode::UnknownTopicId)
-        } else {
-            image.topic(data.topic).ok_or(ErrorCode::UnknownTopicOrPartition)
-        };
+        let by_id = context.version >= TOPIC_ID_VERSION;
+        let topic = NamedTopic::find(&image, by_id, data.topic, data.topic_id);
         add_topic(shard, &mut pending, &mut groups, topic, data);
     }
     ask_owners(shard, pending, groups, &request);
@@ -99,17 +93,18 @@ fn add_topic(
     shard: &Shard,
     pending: &mut PendingFetch,
     groups: &mut SmallVec<[(ShardId, Vec<FetchPartition>); 1]>,
-    topic: Result<&Arc<Topic>, ErrorCode>,
+    topic: NamedTopic,
     data: &FetchTopic,
 ) {
     let number = pending.topics.len() as u32;
     for partition in &data.partitions {
         let entry = pending.entries.len() as u32;
         let index = partition.partition;
-        let exists = topic.and_then(|topic| match (0..topic.partition_count).contains(&index) {
-            true => Ok(PartitionKey { topic: topic.id, index: PartitionIndex(index) }),
-            false => Err(ErrorCode::UnknownTopicOrPartition),
-        });
+        let exists =
+            topic.known().and_then(|topic| match (0..topic.partition_count).contains(&index) {
+                true => Ok(PartitionKey { topic: topic.id, index: PartitionIndex(index) }),
+                false => Err(ErrorCode::UnknownTopicOrPartition),
+            });
         // Replaced by the owner's answer; stands where there is no owner to ask.
         let error = exists.err().unwrap_or(ErrorCode::NotLeaderOrFollower);
         let part = FetchedPart::failed(entry, error);
@@ -128,10 +123,7 @@ fn add_topic(
             None => groups.push((owner, vec![wanted])),
         }
     }
-    pending.topics.push(match topic {
-        Ok(topic) => TopicName::Known(Arc::clone(topic)),
-        Err(_) => TopicName::Unknown { name: data.topic.to_owned(), id: TopicId(data.topic_id) },
-    });
+    pending.topics.push(topic);
 }
 
 fn ask_owners(
@@ -210,10 +202,7 @@ fn respond(shard: &mut Shard, mut pending: PendingFetch) {
     let mut plans: Vec<ReadPlan> = Vec::new();
     let mut responses: Array<FetchableTopicResponse> = SmallVec::new();
     for topic in &pending.topics {
-        let (topic, topic_id) = match topic {
-            TopicName::Known(topic) => (&*topic.name, topic.id.0),
-            TopicName::Unknown { name, id } => (name.as_str(), id.0),
-        };
+        let (topic, topic_id) = (topic.name(), topic.id());
         responses.push(FetchableTopicResponse { topic, topic_id, ..Default::default() });
     }
     for entry in &mut pending.entries {

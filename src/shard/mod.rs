@@ -33,6 +33,7 @@ mod log_dirs;
 mod lookups;
 mod mailbox;
 mod metadata;
+mod named_topic;
 mod opening;
 mod outbox;
 mod partitions;

@@ -8,15 +8,16 @@
 use super::Shard;
 use super::ask::{Acks, Answer, AppendedPart, PartitionKey, Question, Refusal};
 use super::connection::{CloseReason, Reply, RequestContext, RequestKey};
+use super::named_topic::NamedTopic;
 use super::partitions::WaitingAppend;
 use super::routing::ReplyTo;
 use super::work::Work;
-use crate::base::{Monotonic, PartitionIndex, TopicId};
-use crate::metadata::{Image, Topic};
+use crate::base::{Monotonic, PartitionIndex};
+use crate::metadata::Topic;
 use crate::metrics::Stage;
 use crate::wire::api::produce::{
     LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    ProduceResponse, TopicProduceData, TopicProduceResponse,
+    ProduceResponse, TopicProduceResponse,
 };
 use crate::wire::record_batch::{BatchHeader, Compression, inspect_produced};
 use crate::wire::{ApiKey, Array, ErrorCode};
@@ -27,20 +28,16 @@ use std::sync::Arc;
 /// The first version of Produce whose clients know zstd (KIP-110).
 const ZSTD_VERSION: i16 = 7;
 
+/// The first version that names topics by id.
+const TOPIC_ID_VERSION: i16 = 13;
+
 /// A produce request whose partitions have not all answered.
 #[derive(Debug)]
 pub struct PendingProduce {
     context: RequestContext,
-    topics: SmallVec<[TopicName; 1]>,
+    topics: SmallVec<[NamedTopic; 1]>,
     entries: SmallVec<[Entry; 1]>,
     unanswered: usize,
-}
-
-/// A topic as the request named it.
-#[derive(Debug)]
-enum TopicName {
-    Known(Arc<Topic>),
-    Unknown { name: String, id: TopicId },
 }
 
 /// One partition of the request.
@@ -66,9 +63,10 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
     };
     let mut asks: SmallVec<[(PartitionKey, BatchHeader, Bytes); 1]> = SmallVec::new();
     for data in &request.topic_data {
-        let topic = find_topic(&image, data, context.version);
+        let by_id = context.version >= TOPIC_ID_VERSION;
+        let named = NamedTopic::find(&image, by_id, data.name, data.topic_id);
         for partition in &data.partition_data {
-            let checked = check(topic, partition, &request, context.version);
+            let checked = check(named.known(), partition, &request, context.version);
             let result = match checked {
                 Ok((key, header)) => {
                     let records = partition.records.unwrap_or_default();
@@ -83,7 +81,7 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
             let topic = pending.topics.len() as u32;
             pending.entries.push(Entry { topic, index: partition.index, result });
         }
-        pending.topics.push(name_of(topic, data));
+        pending.topics.push(named);
     }
     start(shard, pending, asks, acks);
 }
@@ -143,25 +141,6 @@ fn acks_of(acks: i16) -> Option<Acks> {
     }
 }
 
-fn find_topic<'i>(
-    image: &'i Image,
-    data: &TopicProduceData,
-    version: i16,
-) -> Result<&'i Arc<Topic>, ErrorCode> {
-    if version >= 13 {
-        image.topic_by_id(TopicId(data.topic_id)).ok_or(ErrorCode::UnknownTopicId)
-    } else {
-        image.topic(data.name).ok_or(ErrorCode::UnknownTopicOrPartition)
-    }
-}
-
-fn name_of(topic: Result<&Arc<Topic>, ErrorCode>, data: &TopicProduceData) -> TopicName {
-    match topic {
-        Ok(topic) => TopicName::Known(Arc::clone(topic)),
-        Err(_) => TopicName::Unknown { name: data.name.to_owned(), id: TopicId(data.topic_id) },
-    }
-}
-
 /// Checks everything that needs no log: the partition exists, the batch is whole and sound.
 fn check(
     topic: Result<&Arc<Topic>, ErrorCode>,
@@ -214,8 +193,8 @@ fn refuse_acks(shard: &mut Shard, context: &RequestContext, request: &ProduceReq
         unanswered: 0,
     };
     for (data, topic) in request.topic_data.iter().zip(0u32..) {
-        let name = data.name.to_owned();
-        pending.topics.push(TopicName::Unknown { name, id: TopicId(data.topic_id) });
+        let by_id = context.version >= TOPIC_ID_VERSION;
+        pending.topics.push(NamedTopic::find(&shard.image, by_id, data.name, data.topic_id));
         for partition in &data.partition_data {
             let result = Some(Err(refusal.clone()));
             pending.entries.push(Entry { topic, index: partition.index, result });
@@ -248,16 +227,8 @@ fn respond(shard: &mut Shard, pending: &PendingProduce) {
     let leader = LeaderIdAndEpoch { leader_id: shard.settings.broker_id.0, leader_epoch: epoch };
     let mut responses: Array<TopicProduceResponse> = SmallVec::new();
     for topic in &pending.topics {
-        responses.push(match topic {
-            TopicName::Known(topic) => TopicProduceResponse {
-                name: &topic.name,
-                topic_id: topic.id.0,
-                ..Default::default()
-            },
-            TopicName::Unknown { name, id } => {
-                TopicProduceResponse { name, topic_id: id.0, ..Default::default() }
-            }
-        });
+        let (name, topic_id) = (topic.name(), topic.id());
+        responses.push(TopicProduceResponse { name, topic_id, ..Default::default() });
     }
     for entry in &pending.entries {
         let response = partition_response(entry, &leader);

@@ -1,11 +1,12 @@
 //! Background work on files: sequences of operations, one at a time.
 //!
-//! A [`Job`] is a list of steps that end in a result for the log to act upon. A [`Lane`] runs its
-//! jobs one after the other, one operation in flight. Nothing here decides anything.
+//! A [`Job`] is a list of steps that end in a result for its owner to act upon. A [`Lane`] runs
+//! its jobs one after the other, one operation in flight. Nothing here decides anything, and
+//! nothing is submitted here: the owner submits, and brings the completions.
 
-use crate::io::{DirectoryEntry, File, Gather, IoError, Op, OpenMode, Output};
+use super::{DirectoryEntry, File, Gather, IoError, Op, OpenMode, Output};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One operation of a job.
 #[derive(Debug)]
@@ -185,9 +186,16 @@ impl<K> Lane<K> {
     }
 }
 
+/// The path with `suffix` added to its name.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 /// The steps that replace a file's content, so that a crash leaves the old or the new.
 pub fn replace_file(path: PathBuf, content: Vec<u8>) -> [Step; 6] {
-    let temporary = super::files::with_suffix(&path, ".tmp");
+    let temporary = with_suffix(&path, ".tmp");
     let directory = path.parent().map(PathBuf::from).unwrap_or_default();
     [
         Step::Open(temporary.clone(), OpenMode::CreateEmpty),
@@ -202,7 +210,6 @@ pub fn replace_file(path: PathBuf, content: Vec<u8>) -> [Step; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     /// Goal: steps go in order, the opened file is used and closed, and the job reports its end.
     #[test]
