@@ -3,13 +3,13 @@
 use super::Shard;
 use super::connection::RequestContext;
 use super::controller::{Controller, Decision};
+use super::draft::Draft;
 use crate::base::BrokerId;
 use crate::metadata::configs::{
     AlterOperation, Alteration, ConfigResource, alter_configs, replace_configs,
 };
 use crate::metadata::describe::{ConfigEntry, describe_broker, describe_topic};
-use crate::metadata::{Change, Image, MetadataError};
-use crate::wire::ErrorCode;
+use crate::metadata::{Image, MetadataError};
 use crate::wire::api::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
     DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
@@ -133,19 +133,20 @@ pub(super) fn replace(
     context: &RequestContext,
     request: &replacing::AlterConfigsRequest,
 ) -> Decision {
-    let mut altered = Altered::of(controller);
+    let mut draft = Draft::of(controller);
     for resource in &request.resources {
-        altered.add(resource.resource_type, resource.resource_name, |image, found| {
+        draft.add(|image, broker| {
+            let found = find(image, broker, resource.resource_type, resource.resource_name)?;
             let configs: Vec<_> = resource.configs.iter().map(|c| (c.name, c.value)).collect();
             replace_configs(image, found, &configs)
         });
     }
-    let changes = altered.take_changes(request.validate_only);
+    let changes = draft.take_changes(request.validate_only);
     let respond = |broken: bool| replacing::AlterConfigsResponse {
         responses: request
             .resources
             .iter()
-            .zip(altered.outcomes(broken))
+            .zip(draft.outcomes(broken))
             .map(|(resource, (code, message))| replacing::AlterConfigsResourceResponse {
                 error_code: code.code(),
                 error_message: message,
@@ -164,9 +165,10 @@ pub(super) fn alter(
     context: &RequestContext,
     request: &altering::IncrementalAlterConfigsRequest,
 ) -> Decision {
-    let mut altered = Altered::of(controller);
+    let mut draft = Draft::of(controller);
     for resource in &request.resources {
-        altered.add(resource.resource_type, resource.resource_name, |image, found| {
+        draft.add(|image, broker| {
+            let found = find(image, broker, resource.resource_type, resource.resource_name)?;
             let alterations: Result<Vec<Alteration>, MetadataError> = resource
                 .configs
                 .iter()
@@ -178,12 +180,12 @@ pub(super) fn alter(
             alter_configs(image, found, &alterations?)
         });
     }
-    let changes = altered.take_changes(request.validate_only);
+    let changes = draft.take_changes(request.validate_only);
     let respond = |broken: bool| altering::IncrementalAlterConfigsResponse {
         responses: request
             .resources
             .iter()
-            .zip(altered.outcomes(broken))
+            .zip(draft.outcomes(broken))
             .map(|(resource, (code, message))| altering::AlterConfigsResourceResponse {
                 error_code: code.code(),
                 error_message: message,
@@ -194,57 +196,4 @@ pub(super) fn alter(
         ..Default::default()
     };
     Decision::of(context, changes, &respond(false), &respond(true))
-}
-
-/// Alterations of several resources, each of which sees those before it.
-struct Altered {
-    image: Image,
-    broker: BrokerId,
-    changes: Vec<Change>,
-    results: Vec<(ErrorCode, String)>,
-}
-
-impl Altered {
-    fn of(controller: &Controller) -> Altered {
-        Altered {
-            image: controller.image().clone(),
-            broker: controller.broker,
-            changes: Vec::new(),
-            results: Vec::new(),
-        }
-    }
-
-    fn add(
-        &mut self,
-        resource_type: i8,
-        name: &str,
-        check: impl FnOnce(&Image, ConfigResource) -> Result<Vec<Change>, MetadataError>,
-    ) {
-        let checked = find(&self.image, self.broker, resource_type, name)
-            .and_then(|resource| check(&self.image, resource));
-        self.results.push(match checked {
-            Ok(changes) => {
-                super::topics::apply_checked(&mut self.image, &changes);
-                self.changes.extend(changes);
-                (ErrorCode::None, String::new())
-            }
-            Err(error) => (error.code(), error.to_string()),
-        });
-    }
-
-    fn take_changes(&mut self, validate_only: bool) -> Vec<Change> {
-        let changes = std::mem::take(&mut self.changes);
-        if validate_only { Vec::new() } else { changes }
-    }
-
-    /// Code and words for each resource; `broken` if the changes could not be made durable.
-    fn outcomes(&self, broken: bool) -> impl Iterator<Item = (ErrorCode, Option<&str>)> {
-        self.results.iter().map(move |(code, text)| match code {
-            ErrorCode::None if broken => {
-                (ErrorCode::KafkaStorageError, Some(super::topics::STORAGE_FAILED))
-            }
-            ErrorCode::None => (ErrorCode::None, None),
-            code => (*code, Some(text.as_str())),
-        })
-    }
 }

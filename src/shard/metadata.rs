@@ -117,6 +117,7 @@ fn find<'i>(
 }
 
 fn describe<'i>(shard: &Shard, topic: &'i Topic) -> MetadataResponseTopic<'i> {
+    // One broker: it leads every partition, and is its only replica.
     let broker = shard.settings.broker_id.0;
     let leader_epoch = shard.image.leader_epoch().0;
     let partition = |partition_index| MetadataResponsePartition {

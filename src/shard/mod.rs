@@ -24,6 +24,7 @@ mod cluster;
 mod collect;
 mod configs;
 mod controller;
+mod draft;
 mod epochs;
 mod fetch;
 mod images;
