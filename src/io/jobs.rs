@@ -226,7 +226,8 @@ mod tests {
         assert!(matches!(lane.advance(Ok(Output::Done)), Turn::Submit(Op::CloseFile { .. })));
         assert!(matches!(lane.advance(Ok(Output::Done)), Turn::Submit(Op::Rename { .. })));
         let turn = lane.advance(Ok(Output::Done));
-        assert!(matches!(turn, Turn::Submit(Op::SyncDirectory { path }) if path == Path::new("d")));
+        let Turn::Submit(Op::SyncDirectory { path }) = turn else { panic!() };
+        assert_eq!(path, Path::new("d"));
         let Turn::Finished(finished) = lane.advance(Ok(Output::Done)) else { panic!() };
         assert_eq!((finished.job.kind, finished.result), ("epochs", Ok(())));
         assert!(finished.job.files.is_empty() && lane.is_idle());

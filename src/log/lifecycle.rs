@@ -212,6 +212,9 @@ impl Log {
         }
         let path = segment_path(directory, self.log_end, SegmentPart::ProducerSnapshot);
         steps.extend(replace_file(path, producer_snapshot::encode(&self.producers)));
+        if self.has_prepared() {
+            steps.push(Step::Unlink(directory.join(PREPARED_NAME)));
+        }
         self.upkeep.push(Job::new(Upkeep::Close, steps));
     }
 

@@ -28,6 +28,7 @@ pub mod config;
 pub mod epochs;
 pub mod error;
 pub mod files;
+mod epoch_check;
 mod flush;
 mod index_file;
 mod lifecycle;

@@ -62,6 +62,12 @@ impl OffsetLookup {
 }
 
 impl TimeSearch {
+    /// The entry of the time index to begin at lies below the target: the batch of an entry at
+    /// the target need not be the first with that timestamp, if the entry is damaged.
+    fn below(&self) -> Timestamp {
+        Timestamp(self.target.0.saturating_sub(1))
+    }
+
     /// Whether a walk over headers ends at this batch.
     pub fn matches(&self, span: &BatchSpan) -> bool {
         match self.entry {
@@ -151,12 +157,13 @@ impl Log {
     }
 
     fn search_segment(&self, segment: &Segment, search: TimeSearch) -> OffsetStep {
+        let below = search.below();
         match &segment.indexes {
             Indexes::Memory { times, .. } => {
-                let entry = time_index::floor(times.entries(), search.target);
+                let entry = time_index::floor(times.entries(), below);
                 self.search_from_entry(segment, search, entry)
             }
-            Indexes::Files { times, .. } => match times.range_of(search.target) {
+            Indexes::Files { times, .. } => match times.range_of(below) {
                 Some(range) => OffsetStep::Lookup(OffsetLookup(Lookup::new(
                     times.file(),
                     (range.position, range.length),
@@ -172,7 +179,7 @@ impl Log {
     fn use_time_index(&self, index: usize, search: TimeSearch, bytes: &[u8]) -> OffsetStep {
         let segment = &self.segments[index];
         let entry = match &segment.indexes {
-            Indexes::Files { times, .. } => times.floor_in(bytes, search.target),
+            Indexes::Files { times, .. } => times.floor_in(bytes, search.below()),
             Indexes::Memory { .. } => None,
         };
         self.search_from_entry(segment, search, entry)

@@ -191,6 +191,18 @@ impl Producers {
         entry.note(epoch, batch);
     }
 
+    /// The producers without the appends that could still be undone.
+    pub fn settled(&self) -> Producers {
+        let mut entries = self.entries.clone();
+        for undo in self.undo.iter().rev() {
+            match &undo.before {
+                Some(entry) => entries.insert(undo.producer_id, entry.clone()),
+                None => entries.remove(&undo.producer_id),
+            };
+        }
+        Producers { entries, undo: VecDeque::new() }
+    }
+
     /// Forgets how to undo appends below `written`.
     pub fn settle(&mut self, written: Offset) {
         while self.undo.front().is_some_and(|undo| undo.base_offset < written) {

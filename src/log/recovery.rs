@@ -28,6 +28,9 @@ use std::sync::Arc;
 pub struct RecoveryHints {
     /// Whether the broker was shut down cleanly.
     pub clean: bool,
+    /// Whether the machine has run on since the last broker ended. Then the page cache survived:
+    /// nothing but the end of the last write can be torn.
+    pub same_boot: bool,
     /// Below this offset, records and indexes were on the disk.
     pub recovery_point: Option<Offset>,
     /// Below this offset, records were deleted.
@@ -93,8 +96,11 @@ pub(super) struct Recovery<'a, 'io, I: Io> {
     pub config: Arc<LogConfig>,
     pub hints: RecoveryHints,
     pub now: Now,
+    pub leader_epoch: LeaderEpoch,
     pub report: RecoveryReport,
     pub producers: Producers,
+    /// Whether a checkpoint was damaged, so that its content has to be found again.
+    pub scans_all: bool,
     /// Batches below this offset are in `producers` already.
     pub producers_as_of: Offset,
     pub epochs: Epochs,
@@ -120,16 +126,18 @@ impl Log {
             config: Arc::clone(&config),
             hints,
             now,
+            leader_epoch,
             report: RecoveryReport::default(),
             producers: Producers::default(),
             producers_as_of: Offset::ZERO,
+            scans_all: false,
             epochs: Epochs::default(),
         };
         recovery.ensure_directory(&identity)?;
         let listed = recovery.list()?;
         recovery.load_epochs(&listed)?;
         let scan_from = recovery.load_producers(&listed)?;
-        let segments = recovery.open_segments(&listed, scan_from)?;
+        let segments = recovery.open_checked(&listed, scan_from)?;
         recovery.write_epochs(&segments)?;
         recovery.remove_stray_snapshots(&listed, &segments)?;
         let Recovery { report, producers, epochs, .. } = recovery;
@@ -310,13 +318,15 @@ impl<I: Io> Recovery<'_, '_, I> {
 
     /// Has everything scanned, so that what was in a damaged file is found again.
     fn distrust_checkpoints(&mut self, path: &Path) {
-        self.hints.recovery_point = None;
-        self.hints.clean = false;
+        self.scans_all = true;
         self.report.rebuilt.push(path.to_owned());
     }
 
     /// Loads the newest snapshot that recovery may build on; gives the offset to scan from.
     fn load_producers(&mut self, listed: &BTreeMap<Offset, Listed>) -> Result<Offset, LogError> {
+        if self.scans_all {
+            return Ok(Offset::ZERO);
+        }
         let recovery_point = self.hints.recovery_point.unwrap_or(Offset::ZERO);
         let snapshots = listed.range(..=recovery_point).rev();
         for (offset, _) in snapshots.filter(|(_, segment)| segment.has_snapshot) {
@@ -337,6 +347,31 @@ impl<I: Io> Recovery<'_, '_, I> {
             }
         }
         Ok(Offset::ZERO)
+    }
+
+    /// Opens the segments, and again with a closer look if the epoch checkpoint is wrong.
+    fn open_checked(
+        &mut self,
+        listed: &BTreeMap<Offset, Listed>,
+        scan_from: Offset,
+    ) -> Result<VecDeque<Segment>, LogError> {
+        let segments = self.open_segments(listed, scan_from)?;
+        let path = self.directory.join(EPOCHS_NAME);
+        let at = |source| LogError::Io { path: path.clone(), source };
+        if self.epochs_hold(&segments).map_err(at)? {
+            return Ok(segments);
+        }
+        for file in segments.iter().flat_map(Segment::files) {
+            self.startup.close(file.file).map_err(at)?;
+        }
+        self.distrust_checkpoints(&path);
+        self.report.damage.clear();
+        self.epochs = Epochs::default();
+        self.producers = Producers::default();
+        self.producers_as_of = Offset::ZERO;
+        // The first look may have cut the end, or added a segment.
+        let listed = self.list()?;
+        self.open_segments(&listed, Offset::ZERO)
     }
 
     fn open_segments(
@@ -521,7 +556,8 @@ impl<I: Io> Recovery<'_, '_, I> {
 
     /// Starts where the checkpointed part of an index ends.
     fn scan_start(&mut self, scan: &SegmentScan, scan_from: Offset) -> Result<ScanState, IoError> {
-        if scan_from <= scan.base_offset {
+        let is_old = scan.next.is_some_and(|next| next <= scan_from);
+        if scan_from <= scan.base_offset || is_old {
             return Ok(ScanState::from_start(scan, self.now.wall));
         }
         self.resume_from_indexes(scan, scan_from)

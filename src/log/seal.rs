@@ -4,13 +4,17 @@
 use super::files::{EPOCHS_NAME, SegmentPart, segment_path};
 use super::index_file::IndexFile;
 use super::operations::Purpose;
+use super::positions::Mark;
 use super::segment::{Indexes, Segment, SegmentFile};
-use super::{Log, LogOut, State, checkpoint};
+use super::{Log, LogOut, State, checkpoint, producer_snapshot};
 use crate::base::{Monotonic, Now, Offset};
 use crate::io::jobs::{Finished, Job, Step, Turn, replace_file};
 use crate::io::{File, OpenMode};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Bytes that a segment grows by between two checkpoints of its indexes.
+const CHECKPOINT_BYTES: u64 = 64 << 20;
 
 /// How long to wait before trying again to write what can be made again.
 const RETRY_DELAY: Duration = Duration::from_secs(10);
@@ -22,6 +26,8 @@ pub enum Upkeep {
     SyncSegment(Offset),
     /// Write the indexes and the producer snapshot of a full segment.
     Seal(Offset),
+    /// Write the indexes of the active segment, and the producers as of this offset.
+    Checkpoint(Offset),
     /// Write the epoch checkpoint, which had not yet the epochs that begin here.
     Epochs,
     /// Rename the files of a retired segment.
@@ -41,6 +47,8 @@ pub struct Sealing {
     pub epochs_from: Option<Offset>,
     /// The base offset of the oldest full segment whose indexes are not on the disk.
     pub unsealed_from: Option<Offset>,
+    /// Where the active segment's indexes and the producers were last written.
+    pub checkpoint: Option<Mark>,
     /// When what failed is to be tried again.
     pub retry_at: Option<Monotonic>,
 }
@@ -63,6 +71,7 @@ impl Log {
 
     fn push_seal(&mut self, index: usize) {
         let segment = &self.segments[index];
+        let base_offset = segment.base_offset;
         let Indexes::Memory { offsets, times } = &segment.indexes else { return };
         let directory = &self.identity.directory;
         let path = |part| segment_path(directory, segment.base_offset, part);
@@ -82,9 +91,43 @@ impl Log {
             steps.extend([Step::Write(snapshot.clone()), Step::Sync, Step::Close]);
             next.extra_parts = vec![part];
         }
+        if let Some(last) = self.sealing.checkpoint.take_if(|last| last.segment == base_offset) {
+            let part = SegmentPart::ProducerSnapshot;
+            steps.push(Step::Unlink(segment_path(directory, last.offset, part)));
+        }
         steps.push(Step::SyncDirectory(directory.clone()));
-        let base_offset = self.segments[index].base_offset;
         self.upkeep.push(Job::new(Upkeep::Seal(base_offset), steps));
+    }
+
+    /// Has the active segment's indexes and the producers written every now and then, so that
+    /// recovery need not scan all of a large segment.
+    ///
+    /// Where nothing is synced before the segment is full there is nothing to build on.
+    pub(super) fn checkpoint_if_due(&mut self) {
+        let written = self.written;
+        let last = self.sealing.checkpoint.filter(|last| last.segment == written.segment);
+        let fresh = written.position - last.map_or(0, |last| last.position);
+        let is_due = fresh >= CHECKPOINT_BYTES
+            && self.config.flush_policy().readers_wait()
+            && self.upkeep.is_idle()
+            && written.segment == self.active().base_offset;
+        if !is_due {
+            return;
+        }
+        let Indexes::Memory { offsets, times } = &self.active().indexes else { return };
+        let directory = &self.identity.directory;
+        let path = |part| segment_path(directory, written.segment, part);
+        let mut steps = Vec::new();
+        steps.extend(replace_file(path(SegmentPart::OffsetIndex), offsets.encode()));
+        steps.extend(replace_file(path(SegmentPart::TimeIndex), times.encode()));
+        let part = SegmentPart::ProducerSnapshot;
+        let content = producer_snapshot::encode(&self.producers.settled());
+        steps.extend(replace_file(segment_path(directory, written.offset, part), content));
+        if let Some(last) = last {
+            steps.push(Step::Unlink(segment_path(directory, last.offset, part)));
+        }
+        self.sealing.checkpoint = Some(written);
+        self.upkeep.push(Job::new(Upkeep::Checkpoint(written.offset), steps));
     }
 
     /// Begins the next job of upkeep, if none runs.
@@ -147,12 +190,13 @@ impl Log {
                 self.fail(path, error, out);
             }
             (Upkeep::Seal(base_offset), Ok(())) => self.on_sealed(base_offset, &job.files),
+            (Upkeep::Checkpoint(_), Ok(())) => {}
             (Upkeep::Epochs, Ok(())) => self.sealing.epochs_from = None,
             (Upkeep::Close, result) => self.on_close_job(result, out),
             (Upkeep::Delete, result) => self.on_delete_job(&job, result, now),
             (Upkeep::Retire | Upkeep::Purge, Ok(())) => {}
             // All of this can be made again: the records themselves are not touched.
-            (Upkeep::Seal(_) | Upkeep::Epochs | Upkeep::Retire | Upkeep::Purge, Err(_)) => {
+            (_, Err(_)) => {
                 self.close_files(job.files);
                 self.sealing.retry_at = Some(now.monotonic.after(RETRY_DELAY));
             }

@@ -3,9 +3,9 @@
 //!
 //! A **torn tail** is what a crash may leave of writes that were not yet durable: the segment is
 //! the last one with records, the offset is at or above the recovery point, and either nothing
-//! sound follows, or a sector of the first bad batch was never written and reads as zeros. It is
-//! cut. Everything else is **damage**: it is fenced off, and the scan goes on at the next sound
-//! batch.
+//! sound follows, or a sector of the first bad batch was never written and reads as zeros. If the
+//! machine has run on, only a batch that the file's end cuts is torn. A torn tail is cut.
+//! Everything else is **damage**: it is fenced off, and the scan goes on at the next sound batch.
 
 use super::error::LogError;
 use super::files::SegmentPart;
@@ -132,7 +132,7 @@ impl<I: Io> Recovery<'_, '_, I> {
     }
 
     /// Both indexes, and whether they were whole; `None` if one is missing.
-    fn read_indexes(
+    pub fn read_indexes(
         &mut self,
         scan: &SegmentScan,
         offset_count: u64,
@@ -165,16 +165,12 @@ impl<I: Io> Recovery<'_, '_, I> {
         entry: &TimeEntry,
     ) -> Result<bool, IoError> {
         let floor = offset_index::floor(offsets.entries(), entry.relative_offset);
-        let mut position = floor.map_or(0, |entry| u64::from(entry.position));
+        let position = floor.map_or(0, |entry| u64::from(entry.position));
         let wanted = entry.offset(scan.base_offset);
-        while position < scan.length {
-            let Some((span, _)) = self.header_at(scan, position)? else { return Ok(false) };
-            if span.last_offset >= wanted {
-                return Ok((span.last_offset, span.max_timestamp) == (wanted, entry.timestamp));
-            }
-            position = span.end();
-        }
-        Ok(false)
+        let span = self.walk_to(scan, position, wanted)?;
+        Ok(span.is_some_and(|span| {
+            (span.last_offset, span.max_timestamp) == (wanted, entry.timestamp)
+        }))
     }
 
     /// Takes the part of the indexes below `scan_from` as it is, and begins the scan at its last
@@ -199,6 +195,11 @@ impl<I: Io> Recovery<'_, '_, I> {
         // The entry belongs to the batch that the scan begins with, and is made again.
         offsets.truncate(position);
         times.truncate(state.segment.relative(span.base_offset));
+        if let Some(entry) = times.entries().last()
+            && !self.is_time_entry_sound(scan, &offsets, entry)?
+        {
+            return Ok(state);
+        }
         let segment = &mut state.segment;
         segment.size = position;
         segment.next_offset = span.base_offset;
@@ -231,7 +232,7 @@ impl<I: Io> Recovery<'_, '_, I> {
                 found = batch_at(window.from(position), segment.next_offset);
             }
             match found {
-                BatchAt::Sound(header) if !self.is_overlapped(scan, &window, &segment, &header) => {
+                BatchAt::Sound(header) if self.is_in_place(scan, &window, &segment, &header) => {
                     self.take_batch(&mut segment, &header, position);
                 }
                 BatchAt::Damaged(BatchError::OldMagic { magic })
@@ -239,8 +240,9 @@ impl<I: Io> Recovery<'_, '_, I> {
                 {
                     return Err(LogError::LegacyFormat { path: path.clone(), position, magic });
                 }
-                _ => {
-                    if self.judge(scan, &mut segment, &mut window).map_err(at)? {
+                other => {
+                    let is_cut = other == BatchAt::Cut;
+                    if self.judge(scan, &mut segment, &mut window, is_cut).map_err(at)? {
                         break;
                     }
                 }
@@ -279,24 +281,36 @@ impl<I: Io> Recovery<'_, '_, I> {
         BatchHeader::parse(window.from(position)).map_or(0, |header| header.size() as u64)
     }
 
-    /// Base offsets lie outside the checksum: one that is too high shows in the next batch.
-    fn is_overlapped(
+    /// Base offsets and leader epochs lie outside the checksum. One that is too high shows in the
+    /// next batch; an epoch must be the checkpoint's, unless it is newer than all of those.
+    fn is_in_place(
         &self,
         scan: &SegmentScan,
         window: &Window,
         segment: &Segment,
         header: &BatchHeader,
     ) -> bool {
-        if header.base_offset == segment.next_offset.0 {
-            return false;
-        }
-        let position = segment.size;
-        let end = position + header.size() as u64;
-        if end >= scan.length {
-            return scan.next.is_some_and(|next| next.0 <= header.last_offset());
-        }
-        let next = BatchHeader::parse(window.from(end));
-        next.is_ok_and(|next| next.base_offset <= header.last_offset())
+        let end = segment.size + header.size() as u64;
+        let next = match batch_at(window.from(end), Offset::ZERO) {
+            BatchAt::Sound(next) => Some(next),
+            _ => None,
+        };
+        let next_base = next.map(|next| Offset(next.base_offset)).or(scan.next);
+        let is_offset_sound = match next_base {
+            _ if header.base_offset == segment.next_offset.0 => true,
+            Some(next) => header.last_offset() < next.0,
+            // Only compaction leaves gaps.
+            None => self.config.cleanup_policy.compact,
+        };
+        let epoch = LeaderEpoch(header.partition_leader_epoch);
+        let newest = self.epochs.starts().last().map_or(LeaderEpoch(-1), |newest| newest.epoch);
+        let known = self.epochs.epoch_of(Offset(header.base_offset));
+        let is_epoch_sound = match next {
+            _ if known == Some(epoch) => true,
+            Some(next) => epoch > newest && next.partition_leader_epoch >= epoch.0,
+            None => epoch > newest && (epoch <= self.leader_epoch || self.scans_all),
+        };
+        is_offset_sound && (is_epoch_sound || epoch == LeaderEpoch(-1))
     }
 
     fn take_batch(&mut self, segment: &mut Segment, header: &BatchHeader, position: u64) {
@@ -316,25 +330,22 @@ impl<I: Io> Recovery<'_, '_, I> {
         scan: &SegmentScan,
         segment: &mut Segment,
         window: &mut Window,
+        is_cut: bool,
     ) -> Result<bool, IoError> {
         let position = segment.size;
+        let claimed = claimed_count(window.from(position));
         let resync = self.find_sound(scan, window, position + 1, segment.next_offset)?;
-        let may_be_torn =
-            scan.is_last && segment.next_offset >= self.hints.recovery_point.unwrap_or(Offset(0));
-        let is_torn = may_be_torn
-            && match &resync {
-                None => true,
-                Some(resync) => self.has_unwritten_sector(scan, position, resync.position)?,
-            };
-        if is_torn {
+        if self.is_torn(scan, segment, is_cut, &resync)? {
             self.report.cut_bytes += scan.length - position;
             return Ok(true);
         }
         let (end, next_offset) = match &resync {
             Some(resync) => (resync.position, Offset(resync.header.base_offset)),
             None => {
+                // Offsets that may have been given out are not used again.
                 let durable = self.hints.recovery_point.unwrap_or(segment.next_offset);
-                (scan.length, scan.next.unwrap_or(durable.max(segment.next_offset)))
+                let claimed = segment.next_offset.plus(claimed);
+                (scan.length, scan.next.unwrap_or(durable.max(claimed)))
             }
         };
         let first_offset = segment.next_offset;
@@ -342,6 +353,27 @@ impl<I: Io> Recovery<'_, '_, I> {
         segment.size = end;
         segment.next_offset = next_offset;
         Ok(false)
+    }
+
+    /// Whether a crash may have left what is at the end of `segment`.
+    fn is_torn(
+        &mut self,
+        scan: &SegmentScan,
+        segment: &Segment,
+        is_cut: bool,
+        resync: &Option<Resync>,
+    ) -> Result<bool, IoError> {
+        let durable = self.hints.recovery_point.unwrap_or(Offset::ZERO);
+        if !scan.is_last || self.hints.clean || segment.next_offset < durable {
+            return Ok(false);
+        }
+        match resync {
+            // The page cache survived: only the end of the last write can be missing.
+            None if self.hints.same_boot => Ok(is_cut),
+            None => Ok(true),
+            Some(_) if self.hints.same_boot => Ok(false),
+            Some(resync) => self.has_unwritten_sector(scan, segment.size, resync.position),
+        }
     }
 
     /// Looks for the next sound batch that can follow.
@@ -422,6 +454,17 @@ impl<I: Io> Recovery<'_, '_, I> {
         }
         self.startup.sync(scan.file)
     }
+}
+
+/// How many offsets a damaged batch may have had, by its own account.
+fn claimed_count(bytes: &[u8]) -> i64 {
+    const COUNT_MAX: i64 = 1 << 20;
+    let field = |at: usize| -> i64 {
+        let field = bytes.get(at..at + 4).and_then(|bytes| bytes.first_chunk());
+        field.map_or(0, |bytes| i64::from(i32::from_be_bytes(*bytes)))
+    };
+    let (last_offset_delta, count) = (field(23), field(57));
+    (last_offset_delta + 1).max(count).clamp(1, COUNT_MAX)
 }
 
 /// Whether a message of before Kafka 0.11 begins here: offset 8, size 4, CRC-32 of the rest 4.

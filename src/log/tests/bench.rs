@@ -163,6 +163,7 @@ impl Bench {
     pub fn hints(&self, clean: bool) -> RecoveryHints {
         RecoveryHints {
             clean,
+            same_boot: clean,
             recovery_point: Some(self.log.recovery_point()),
             log_start: Some(self.log.positions().log_start),
         }

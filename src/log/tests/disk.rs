@@ -22,6 +22,74 @@ struct Inode {
     durable: Vec<u8>,
 }
 
+/// Chance, the same for the same seed.
+#[derive(Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+
+    /// Heads or tails.
+    pub fn chance(&mut self) -> bool {
+        self.below(2) == 0
+    }
+}
+
+impl Inode {
+    fn tear(&mut self, random: &mut Random) {
+        let mut torn = self.cached.clone();
+        for (index, sector) in torn.chunks_mut(512).enumerate() {
+            if random.chance() {
+                let old = self.durable.get(index * 512..).unwrap_or_default();
+                let (kept, lost) = sector.split_at_mut(old.len().min(sector.len()));
+                kept.copy_from_slice(&old[..kept.len()]);
+                lost.fill(0);
+            }
+        }
+        let length = match random.below(3) {
+            0 => self.durable.len(),
+            1 => self.cached.len(),
+            _ => random.below(self.cached.len() + 1).max(self.durable.len()),
+        };
+        torn.resize(length, 0);
+        self.cached.clone_from(&torn);
+        self.durable = torn;
+    }
+}
+
+/// A change of a directory's entries; a power loss keeps or loses each by itself.
+#[derive(Debug, Clone)]
+enum NameChange {
+    Add(PathBuf, usize),
+    Remove(PathBuf),
+    Rename(PathBuf, PathBuf, usize),
+}
+
+impl NameChange {
+    fn path(&self) -> &Path {
+        match self {
+            NameChange::Add(path, _) | NameChange::Remove(path) => path,
+            NameChange::Rename(path, ..) => path,
+        }
+    }
+
+    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
+        match self {
+            NameChange::Add(path, inode) => drop(names.insert(path.clone(), *inode)),
+            NameChange::Remove(path) => drop(names.remove(path)),
+            NameChange::Rename(from, to, inode) => {
+                names.remove(from);
+                names.insert(to.clone(), *inode);
+            }
+        }
+    }
+}
+
 /// A file system of two levels of directories. Operations take effect when they are run.
 #[derive(Debug, Default)]
 pub struct Disk {
@@ -29,6 +97,7 @@ pub struct Disk {
     names: BTreeMap<PathBuf, usize>,
     directories: BTreeSet<PathBuf>,
     durable_names: BTreeMap<PathBuf, usize>,
+    unsynced_names: Vec<NameChange>,
     durable_directories: BTreeSet<PathBuf>,
     handles: HashMap<File, usize>,
     handle_count: u32,
@@ -67,9 +136,31 @@ impl Disk {
     /// A power loss: what was not synced is gone.
     pub fn lose_power(&mut self) {
         self.crash();
+        self.unsynced_names.clear();
         self.names = self.durable_names.clone();
         self.directories = self.durable_directories.clone();
         self.inodes.iter_mut().for_each(|inode| inode.cached.clone_from(&inode.durable));
+    }
+
+    /// A power loss after which each sector, length and name is, by chance, as it was or as it
+    /// should have become.
+    pub fn lose_power_partly(&mut self, random: &mut Random) {
+        self.crash();
+        for change in std::mem::take(&mut self.unsynced_names) {
+            if random.chance() {
+                change.apply(&mut self.durable_names);
+            }
+        }
+        self.names = self.durable_names.clone();
+        for directory in self.directories.clone() {
+            if random.chance() {
+                self.durable_directories.insert(directory);
+            }
+        }
+        self.directories = self.durable_directories.clone();
+        let directories = &self.directories;
+        self.names.retain(|path, _| path.parent().is_some_and(|at| directories.contains(at)));
+        self.inodes.iter_mut().for_each(|inode| inode.tear(random));
     }
 
     /// How many files are open.
@@ -95,6 +186,13 @@ impl Disk {
         let inode = &mut self.inodes[self.names[path]];
         change(&mut inode.cached);
         inode.durable.clone_from(&inode.cached);
+    }
+
+    /// Makes a file behind everyone's back.
+    pub fn put(&mut self, path: &Path, bytes: Vec<u8>) {
+        self.inodes.push(Inode { durable: bytes.clone(), cached: bytes });
+        self.names.insert(path.to_owned(), self.inodes.len() - 1);
+        self.durable_names.insert(path.to_owned(), self.inodes.len() - 1);
     }
 
     /// Removes a file behind everyone's back.
@@ -150,8 +248,9 @@ impl Disk {
             None if !self.directories.contains(path.parent().unwrap()) => return Err(missing),
             None => {
                 self.inodes.push(Inode::default());
-                self.names.insert(path, self.inodes.len() - 1);
-                self.inodes.len() - 1
+                let inode = self.inodes.len() - 1;
+                self.change(NameChange::Add(path, inode));
+                inode
             }
         };
         if mode == OpenMode::CreateEmpty {
@@ -162,11 +261,17 @@ impl Disk {
         Ok(File(self.handle_count))
     }
 
+    fn change(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.unsynced_names.push(change);
+    }
+
     fn sync_directory(&mut self, directory: &Path) {
         let is_inside = |path: &PathBuf| path.parent() == Some(directory);
-        self.durable_names.retain(|path, _| !is_inside(path));
-        let names = self.names.iter().filter(|(path, _)| is_inside(path));
-        self.durable_names.extend(names.map(|(path, inode)| (path.clone(), *inode)));
+        let is_synced = |change: &mut NameChange| change.path().parent() == Some(directory);
+        for change in self.unsynced_names.extract_if(.., is_synced) {
+            change.apply(&mut self.durable_names);
+        }
         self.durable_directories.retain(|path| !is_inside(path));
         let inside = self.directories.iter().filter(|path| is_inside(path));
         self.durable_directories.extend(inside.cloned());
@@ -185,9 +290,9 @@ impl Disk {
             self.directories.insert(to);
             return Ok(Output::Done);
         }
-        let inode = self.names.remove(from);
+        let inode = self.names.get(from).copied();
         let inode = inode.ok_or(IoError { operation: "rename", errno: libc::ENOENT })?;
-        self.names.insert(to, inode);
+        self.change(NameChange::Rename(from.to_owned(), to, inode));
         Ok(Output::Done)
     }
 
@@ -237,7 +342,8 @@ impl Disk {
             Op::Length { file } => return Ok(Output::Length(self.inode(file).cached.len() as u64)),
             Op::Rename { from, to } => return self.rename(&from, to),
             Op::Unlink { path } => {
-                self.names.remove(&path).ok_or(missing("unlink"))?;
+                self.names.get(&path).ok_or(missing("unlink"))?;
+                self.change(NameChange::Remove(path));
             }
             Op::MakeDirectory { path } => {
                 self.directories.insert(path);

@@ -2,6 +2,7 @@
 //! and what is durable, and that fails operations on demand.
 
 mod basics;
+mod crash;
 mod bench;
 mod damage;
 mod disk;
