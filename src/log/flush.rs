@@ -107,6 +107,7 @@ impl Log {
         if mark.offset > durable {
             self.durable.advance(mark);
         }
+        self.push_checkpoint();
         self.update_high_watermark(out);
     }
 

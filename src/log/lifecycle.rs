@@ -251,6 +251,10 @@ impl Log {
         if self.has_prepared() {
             steps.push(Step::Unlink(condemned.join(PREPARED_NAME)));
         }
+        if let Some(checkpoint) = self.sealing.checkpoint {
+            let part = SegmentPart::ProducerSnapshot;
+            steps.push(Step::Unlink(segment_path(&condemned, checkpoint.offset, part)));
+        }
         steps.push(Step::Unlink(condemned.join(METADATA_NAME)));
         steps.push(Step::RemoveDirectory(condemned));
         steps.push(Step::SyncDirectory(parent));

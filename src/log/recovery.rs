@@ -4,13 +4,14 @@
 use super::checkpoint::{self, EpochStart};
 use super::epochs::Epochs;
 use super::error::LogError;
-use super::files::{
-    EPOCHS_NAME, METADATA_NAME, PREPARED_NAME, SegmentPart, parse_segment_name, segment_path,
-};
+use super::files::{EPOCHS_NAME, METADATA_NAME, SegmentPart, segment_path};
 use super::index_file::IndexFile;
 use super::lifecycle::first_check;
+use super::listing::Listing;
+use super::positions::Mark;
 use super::producer_state::Producers;
-use super::scan::{BatchAt, batch_at};
+use super::recovery_report::{DamageReport, RecoveryReport};
+use super::seal::Sealing;
 use super::segment::{Indexes, Segment, SegmentFile};
 use super::segment_scan::{ScanState, SegmentScan};
 use super::tail::Tail;
@@ -18,8 +19,7 @@ use super::trust::Damage;
 use super::{Log, LogConfig, LogIdentity, State, partition_metadata, producer_snapshot};
 use crate::base::{LeaderEpoch, Now, Offset};
 use crate::io::{Io, IoError, OpenMode, Startup};
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,58 +37,6 @@ pub struct RecoveryHints {
     pub log_start: Option<Offset>,
 }
 
-/// What recovery did and found.
-#[derive(Debug, Default)]
-pub struct RecoveryReport {
-    /// Damage, which is never served.
-    pub damage: Vec<DamageReport>,
-    /// Bytes cut from the end, which were never acknowledged as durable.
-    pub cut_bytes: u64,
-    /// Bytes whose checksums were tested.
-    pub scanned_bytes: u64,
-    /// Segments whose indexes were made again.
-    pub indexes_rebuilt: u32,
-    /// Checkpoints and snapshots that were damaged and made again.
-    pub rebuilt: Vec<PathBuf>,
-}
-
-/// A damaged part of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DamageReport {
-    /// The file.
-    pub path: PathBuf,
-    /// Where the damage begins, in bytes.
-    pub position: u64,
-    /// Where sound batches begin again, in bytes.
-    pub end: u64,
-    /// The first offset that cannot be read.
-    pub first_offset: Offset,
-    /// The next offset that can be read.
-    pub next_offset: Offset,
-}
-
-impl fmt::Display for DamageReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: bytes {} to {} are damaged; offsets {} to {} cannot be read",
-            self.path.display(),
-            self.position,
-            self.end,
-            self.first_offset,
-            self.next_offset.0 - 1,
-        )
-    }
-}
-
-/// A segment's files, as the directory lists them.
-#[derive(Debug, Default, Clone, Copy)]
-struct Listed {
-    log_length: Option<u64>,
-    has_snapshot: bool,
-    has_transaction_index: bool,
-}
-
 /// The state of a recovery.
 pub(super) struct Recovery<'a, 'io, I: Io> {
     pub startup: &'a mut Startup<'io, I>,
@@ -99,11 +47,15 @@ pub(super) struct Recovery<'a, 'io, I: Io> {
     pub leader_epoch: LeaderEpoch,
     pub report: RecoveryReport,
     pub producers: Producers,
+    /// Everything below this offset was durable.
+    pub durable: Offset,
     /// Whether a checkpoint was damaged, so that its content has to be found again.
     pub scans_all: bool,
     /// Batches below this offset are in `producers` already.
     pub producers_as_of: Offset,
     pub epochs: Epochs,
+    /// Where the first epoch began, as the checkpoint said.
+    pub epochs_start: Option<Offset>,
 }
 
 impl Log {
@@ -130,8 +82,10 @@ impl Log {
             report: RecoveryReport::default(),
             producers: Producers::default(),
             producers_as_of: Offset::ZERO,
+            durable: Offset::ZERO,
             scans_all: false,
             epochs: Epochs::default(),
+            epochs_start: None,
         };
         recovery.ensure_directory(&identity)?;
         let listed = recovery.list()?;
@@ -140,35 +94,32 @@ impl Log {
         let segments = recovery.open_checked(&listed, scan_from)?;
         recovery.write_epochs(&segments)?;
         recovery.remove_stray_snapshots(&listed, &segments)?;
-        let Recovery { report, producers, epochs, .. } = recovery;
-        let log =
-            Log::recovered(identity, config, leader_epoch, hints, now, segments, producers, epochs);
-        log.positions().check();
-        Ok((log, report))
+        Ok(recovery.finish(identity, segments))
+    }
+}
+
+impl<I: Io> Recovery<'_, '_, I> {
+    pub fn path(&self, base_offset: Offset, part: SegmentPart) -> PathBuf {
+        segment_path(&self.directory, base_offset, part)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn recovered(
-        identity: LogIdentity,
-        config: Arc<LogConfig>,
-        leader_epoch: LeaderEpoch,
-        hints: RecoveryHints,
-        now: Now,
-        segments: VecDeque<Segment>,
-        producers: Producers,
-        epochs: Epochs,
-    ) -> Log {
-        let first = segments.front().expect("recovery makes a segment").base_offset;
+    /// The log, from what was found.
+    fn finish(self, identity: LogIdentity, segments: VecDeque<Segment>) -> (Log, RecoveryReport) {
         let end = segments.back().expect("recovery makes a segment").end_mark();
-        let newest_epoch = epochs.starts().last().map_or(LeaderEpoch(-1), |last| last.epoch);
-        let log_start = hints.log_start.unwrap_or(first).clamp(first, end.offset);
-        Log {
+        let newest_epoch = self.epochs.starts().last().map_or(LeaderEpoch(-1), |last| last.epoch);
+        // A snapshot within the active segment goes with the next checkpoint.
+        let is_base = segments.iter().any(|segment| segment.base_offset == self.producers_as_of);
+        let checkpoint = Mark {
+            offset: self.producers_as_of,
+            ..Mark::start_of(segments[segments.len() - 1].base_offset)
+        };
+        let log = Log {
             identity,
             // An epoch never goes back, whoever was the leader before.
-            leader_epoch: leader_epoch.max(newest_epoch),
+            leader_epoch: self.leader_epoch.max(newest_epoch),
             state: State::Open,
+            log_start: self.log_start(&segments),
             segments,
-            log_start,
             log_end: end.offset,
             written: end,
             durable: end,
@@ -178,22 +129,20 @@ impl Log {
             flush: Default::default(),
             roll: Default::default(),
             upkeep: Default::default(),
-            sealing: Default::default(),
+            sealing: Sealing { checkpoint: (!is_base).then_some(checkpoint), ..Sealing::default() },
             retirement: Default::default(),
-            retention_due: first_check(&config, now),
+            retention_due: first_check(&self.config, self.now),
             tail: Tail::default(),
-            producers,
-            epochs,
+            producers: self.producers,
+            epochs: self.epochs,
             operations: Default::default(),
             is_ending: false,
-            config,
-        }
-    }
-}
-
-impl<I: Io> Recovery<'_, '_, I> {
-    pub fn path(&self, base_offset: Offset, part: SegmentPart) -> PathBuf {
-        segment_path(&self.directory, base_offset, part)
+            config: self.config,
+        };
+        log.positions().check();
+        let mut report = self.report;
+        report.damage.retain(|damage| damage.next_offset > log.log_start);
+        (log, report)
     }
 
     /// Makes the directory if a crash came between the topic's creation and the log's.
@@ -213,93 +162,8 @@ impl<I: Io> Recovery<'_, '_, I> {
         Ok(())
     }
 
-    /// Lists the segments, removes what was on its way out, and completes an interrupted roll.
-    fn list(&mut self) -> Result<BTreeMap<Offset, Listed>, LogError> {
-        let directory = self.directory.clone();
-        let at = |source| LogError::Io { path: directory.clone(), source };
-        let mut listed: BTreeMap<Offset, Listed> = BTreeMap::new();
-        let mut prepared = None;
-        let mut indexes = Vec::new();
-        for entry in self.startup.read_directory(&directory).map_err(at)? {
-            let path = directory.join(&entry.name);
-            if entry.is_directory {
-                continue;
-            }
-            if entry.name.ends_with(".swap") {
-                return Err(LogError::InterruptedCompaction { path });
-            }
-            if [".deleted", ".tmp", ".cleaned"].iter().any(|end| entry.name.ends_with(end)) {
-                self.startup.unlink(&path).map_err(at)?;
-                continue;
-            }
-            if entry.name == PREPARED_NAME {
-                prepared = Some(entry.length);
-            }
-            let Some((offset, part)) = parse_segment_name(&entry.name) else { continue };
-            let segment = listed.entry(offset).or_default();
-            match part {
-                SegmentPart::Log => segment.log_length = Some(entry.length),
-                SegmentPart::ProducerSnapshot => segment.has_snapshot = true,
-                SegmentPart::TransactionIndex => segment.has_transaction_index = true,
-                SegmentPart::OffsetIndex | SegmentPart::TimeIndex => indexes.push((offset, path)),
-            }
-        }
-        if let Some(length) = prepared {
-            self.complete_roll(length, &mut listed)?;
-        }
-        for (offset, path) in indexes {
-            if listed.get(&offset).is_none_or(|segment| segment.log_length.is_none()) {
-                self.startup.unlink(&path).map_err(at)?;
-            }
-        }
-        Ok(listed)
-    }
-
-    /// A prepared segment that was taken into use before the crash, but not durably renamed, has
-    /// its name in its first batch.
-    fn complete_roll(
-        &mut self,
-        length: u64,
-        listed: &mut BTreeMap<Offset, Listed>,
-    ) -> Result<(), LogError> {
-        let path = self.directory.join(PREPARED_NAME);
-        let at = |source| LogError::Io { path: path.clone(), source };
-        let base_offset = match length {
-            0 => None,
-            _ => self.first_sound_batch(&path, length).map_err(at)?,
-        };
-        match base_offset {
-            Some(base_offset) if listed.get(&base_offset).and_then(|s| s.log_length).is_none() => {
-                let to = self.path(base_offset, SegmentPart::Log);
-                self.startup.rename(&path, &to).map_err(at)?;
-                self.startup.sync_directory(&self.directory).map_err(at)?;
-                listed.entry(base_offset).or_default().log_length = Some(length);
-            }
-            _ => {
-                self.report.cut_bytes += length;
-                self.startup.unlink(&path).map_err(at)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn first_sound_batch(&mut self, path: &Path, length: u64) -> Result<Option<Offset>, IoError> {
-        let file = self.startup.open(path, OpenMode::Read)?;
-        let probe = super::segment_scan::PROBE_LENGTH.min(length) as usize;
-        let mut bytes = self.startup.read(file, 0, probe)?;
-        if batch_at(&bytes, Offset::ZERO) == BatchAt::Cut && (probe as u64) < length {
-            let whole = length.min(super::lookup::BATCH_SIZE_MAX) as usize;
-            bytes = self.startup.read(file, 0, whole)?;
-        }
-        self.startup.close(file)?;
-        match batch_at(&bytes, Offset::ZERO) {
-            BatchAt::Sound(header) => Ok(Some(Offset(header.base_offset))),
-            _ => Ok(None),
-        }
-    }
-
     /// Reads the epoch checkpoint; a damaged one is made again from the batches.
-    fn load_epochs(&mut self, listed: &BTreeMap<Offset, Listed>) -> Result<(), LogError> {
+    fn load_epochs(&mut self, listed: &Listing) -> Result<(), LogError> {
         let path = self.directory.join(EPOCHS_NAME);
         let at = |source| LogError::Io { path: path.clone(), source };
         let Some(bytes) = self.startup.read_file(&path).map_err(at)? else {
@@ -310,7 +174,10 @@ impl<I: Io> Recovery<'_, '_, I> {
             return Ok(());
         };
         match checkpoint::parse_epochs(&bytes) {
-            Ok(starts) => self.epochs = Epochs::new(starts),
+            Ok(starts) => {
+                self.epochs_start = starts.first().map(|first| first.start);
+                self.epochs = Epochs::new(starts);
+            }
             Err(_) => self.distrust_checkpoints(&path),
         }
         Ok(())
@@ -323,12 +190,11 @@ impl<I: Io> Recovery<'_, '_, I> {
     }
 
     /// Loads the newest snapshot that recovery may build on; gives the offset to scan from.
-    fn load_producers(&mut self, listed: &BTreeMap<Offset, Listed>) -> Result<Offset, LogError> {
+    fn load_producers(&mut self, listed: &Listing) -> Result<Offset, LogError> {
         if self.scans_all {
             return Ok(Offset::ZERO);
         }
-        let recovery_point = self.hints.recovery_point.unwrap_or(Offset::ZERO);
-        let snapshots = listed.range(..=recovery_point).rev();
+        let snapshots = listed.range(..=self.durable).rev();
         for (offset, _) in snapshots.filter(|(_, segment)| segment.has_snapshot) {
             let path = self.path(*offset, SegmentPart::ProducerSnapshot);
             let at = |source| LogError::Io { path: path.clone(), source };
@@ -352,7 +218,7 @@ impl<I: Io> Recovery<'_, '_, I> {
     /// Opens the segments, and again with a closer look if the epoch checkpoint is wrong.
     fn open_checked(
         &mut self,
-        listed: &BTreeMap<Offset, Listed>,
+        listed: &Listing,
         scan_from: Offset,
     ) -> Result<VecDeque<Segment>, LogError> {
         let segments = self.open_segments(listed, scan_from)?;
@@ -367,6 +233,7 @@ impl<I: Io> Recovery<'_, '_, I> {
         self.distrust_checkpoints(&path);
         self.report.damage.clear();
         self.epochs = Epochs::default();
+        self.epochs_start = None;
         self.producers = Producers::default();
         self.producers_as_of = Offset::ZERO;
         // The first look may have cut the end, or added a segment.
@@ -376,7 +243,7 @@ impl<I: Io> Recovery<'_, '_, I> {
 
     fn open_segments(
         &mut self,
-        listed: &BTreeMap<Offset, Listed>,
+        listed: &Listing,
         scan_from: Offset,
     ) -> Result<VecDeque<Segment>, LogError> {
         let bases: Vec<(Offset, u64)> = listed
@@ -422,8 +289,7 @@ impl<I: Io> Recovery<'_, '_, I> {
     /// Adds an empty segment if there is none, or if records that were durable are missing at the
     /// end: their offsets are not used again.
     fn ensure_active(&mut self, segments: &mut VecDeque<Segment>) -> Result<(), LogError> {
-        let start = self.hints.log_start.unwrap_or(Offset::ZERO);
-        let durable = self.hints.recovery_point.unwrap_or(start).max(start);
+        let durable = self.durable;
         let base_offset = match segments.back() {
             None => durable,
             Some(last) if last.next_offset < durable => {
@@ -513,13 +379,20 @@ impl<I: Io> Recovery<'_, '_, I> {
         Ok(())
     }
 
+    /// The first offset of the log: what the checkpoint says, unless that is of a topic of the
+    /// same name that was deleted. The first epoch begins where the log does.
+    fn log_start(&self, segments: &VecDeque<Segment>) -> Offset {
+        let first = segments.front().map_or(Offset::ZERO, |segment| segment.base_offset);
+        let end = segments.back().map_or(first, |segment| segment.next_offset);
+        let known = self.hints.log_start.into_iter().chain(self.epochs_start).min();
+        known.unwrap_or(first).clamp(first, end)
+    }
+
     /// Brings the epoch checkpoint in line with the log.
     fn write_epochs(&mut self, segments: &VecDeque<Segment>) -> Result<(), LogError> {
         let end = segments.back().map_or(Offset::ZERO, |segment| segment.next_offset);
-        let start = segments.front().map_or(Offset::ZERO, |segment| segment.base_offset);
-        let start = self.hints.log_start.unwrap_or(start).max(start);
         self.epochs.truncate_end(end);
-        self.epochs.truncate_start(start);
+        self.epochs.truncate_start(self.log_start(segments));
         let path = self.directory.join(EPOCHS_NAME);
         let at = |source| LogError::Io { path: path.clone(), source };
         let content = checkpoint::encode_epochs(self.epochs.starts());
@@ -536,7 +409,7 @@ impl<I: Io> Recovery<'_, '_, I> {
     /// those of former ends within a segment.
     fn remove_stray_snapshots(
         &mut self,
-        listed: &BTreeMap<Offset, Listed>,
+        listed: &Listing,
         segments: &VecDeque<Segment>,
     ) -> Result<(), LogError> {
         let end = segments.back().map_or(Offset::ZERO, |segment| segment.next_offset);

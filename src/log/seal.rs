@@ -26,8 +26,8 @@ pub enum Upkeep {
     SyncSegment(Offset),
     /// Write the indexes and the producer snapshot of a full segment.
     Seal(Offset),
-    /// Write the indexes of the active segment, and the producers as of this offset.
-    Checkpoint(Offset),
+    /// Write the indexes of the active segment, and the producers as of some offset in it.
+    Checkpoint,
     /// Write the epoch checkpoint, which had not yet the epochs that begin here.
     Epochs,
     /// Rename the files of a retired segment.
@@ -49,6 +49,8 @@ pub struct Sealing {
     pub unsealed_from: Option<Offset>,
     /// Where the active segment's indexes and the producers were last written.
     pub checkpoint: Option<Mark>,
+    /// A checkpoint to be written once everything below it is durable.
+    pub wanted: Option<(Mark, Vec<u8>)>,
     /// When what failed is to be tried again.
     pub retry_at: Option<Monotonic>,
 }
@@ -75,14 +77,15 @@ impl Log {
         let Indexes::Memory { offsets, times } = &segment.indexes else { return };
         let directory = &self.identity.directory;
         let path = |part| segment_path(directory, segment.base_offset, part);
-        let mut steps = vec![
+        let mut steps = self.epochs_steps();
+        steps.extend([
             Step::Open(path(SegmentPart::OffsetIndex), OpenMode::CreateEmpty),
             Step::Write(offsets.encode()),
             Step::Sync,
             Step::Open(path(SegmentPart::TimeIndex), OpenMode::CreateEmpty),
             Step::Write(times.encode()),
             Step::Sync,
-        ];
+        ]);
         let next = &mut self.segments[index + 1];
         if let Some(snapshot) = &next.snapshot {
             let part = SegmentPart::ProducerSnapshot;
@@ -99,35 +102,46 @@ impl Log {
         self.upkeep.push(Job::new(Upkeep::Seal(base_offset), steps));
     }
 
-    /// Has the active segment's indexes and the producers written every now and then, so that
-    /// recovery need not scan all of a large segment.
-    ///
-    /// Where nothing is synced before the segment is full there is nothing to build on.
-    pub(super) fn checkpoint_if_due(&mut self) {
+    /// Takes a snapshot of the producers every now and then, to be written with the active
+    /// segment's indexes once the records below it are durable: then recovery need not scan all
+    /// of a large segment.
+    pub(super) fn note_checkpoint_if_due(&mut self) {
         let written = self.written;
         let last = self.sealing.checkpoint.filter(|last| last.segment == written.segment);
         let fresh = written.position - last.map_or(0, |last| last.position);
-        let is_due = fresh >= CHECKPOINT_BYTES
-            && self.config.flush_policy().readers_wait()
-            && self.upkeep.is_idle()
-            && written.segment == self.active().base_offset;
-        if !is_due {
+        // Where nothing is synced before a segment is full, there is nothing to build on.
+        let is_due = fresh >= CHECKPOINT_BYTES && self.config.flush_policy().readers_wait();
+        if is_due && self.sealing.wanted.is_none() {
+            let snapshot = producer_snapshot::encode(&self.producers.settled());
+            self.sealing.wanted = Some((written, snapshot));
+        }
+    }
+
+    /// Has the wanted checkpoint written if everything below it is durable.
+    pub(super) fn push_checkpoint(&mut self) {
+        let durable = self.durable.offset;
+        let Some((mark, snapshot)) =
+            self.sealing.wanted.take_if(|(mark, _)| mark.offset <= durable)
+        else {
+            return;
+        };
+        let segment = self.active();
+        let Indexes::Memory { offsets, times } = &segment.indexes else { return };
+        if segment.base_offset != mark.segment {
             return;
         }
-        let Indexes::Memory { offsets, times } = &self.active().indexes else { return };
         let directory = &self.identity.directory;
-        let path = |part| segment_path(directory, written.segment, part);
-        let mut steps = Vec::new();
+        let path = |part| segment_path(directory, mark.segment, part);
+        let mut steps = self.epochs_steps();
         steps.extend(replace_file(path(SegmentPart::OffsetIndex), offsets.encode()));
         steps.extend(replace_file(path(SegmentPart::TimeIndex), times.encode()));
         let part = SegmentPart::ProducerSnapshot;
-        let content = producer_snapshot::encode(&self.producers.settled());
-        steps.extend(replace_file(segment_path(directory, written.offset, part), content));
-        if let Some(last) = last {
+        steps.extend(replace_file(segment_path(directory, mark.offset, part), snapshot));
+        if let Some(last) = self.sealing.checkpoint {
             steps.push(Step::Unlink(segment_path(directory, last.offset, part)));
         }
-        self.sealing.checkpoint = Some(written);
-        self.upkeep.push(Job::new(Upkeep::Checkpoint(written.offset), steps));
+        self.sealing.checkpoint = Some(mark);
+        self.upkeep.push(Job::new(Upkeep::Checkpoint, steps));
     }
 
     /// Begins the next job of upkeep, if none runs.
@@ -190,11 +204,10 @@ impl Log {
                 self.fail(path, error, out);
             }
             (Upkeep::Seal(base_offset), Ok(())) => self.on_sealed(base_offset, &job.files),
-            (Upkeep::Checkpoint(_), Ok(())) => {}
             (Upkeep::Epochs, Ok(())) => self.sealing.epochs_from = None,
             (Upkeep::Close, result) => self.on_close_job(result, out),
             (Upkeep::Delete, result) => self.on_delete_job(&job, result, now),
-            (Upkeep::Retire | Upkeep::Purge, Ok(())) => {}
+            (Upkeep::Checkpoint | Upkeep::Retire | Upkeep::Purge, Ok(())) => {}
             // All of this can be made again: the records themselves are not touched.
             (_, Err(_)) => {
                 self.close_files(job.files);
@@ -253,6 +266,15 @@ impl Log {
         let content = checkpoint::encode_epochs(self.epochs.starts()).into_bytes();
         let path = self.identity.directory.join(EPOCHS_NAME);
         self.upkeep.push(Job::new(Upkeep::Epochs, replace_file(path, content)));
+    }
+
+    /// The steps that write the epoch checkpoint, if it lacks one.
+    fn epochs_steps(&self) -> Vec<Step> {
+        if self.sealing.epochs_from.is_none() {
+            return Vec::new();
+        }
+        let content = checkpoint::encode_epochs(self.epochs.starts()).into_bytes();
+        Vec::from(replace_file(self.identity.directory.join(EPOCHS_NAME), content))
     }
 
     /// Moves the recovery point as far as records, indexes and epochs are durable.

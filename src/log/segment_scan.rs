@@ -303,14 +303,25 @@ impl<I: Io> Recovery<'_, '_, I> {
             None => self.config.cleanup_policy.compact,
         };
         let epoch = LeaderEpoch(header.partition_leader_epoch);
-        let newest = self.epochs.starts().last().map_or(LeaderEpoch(-1), |newest| newest.epoch);
-        let known = self.epochs.epoch_of(Offset(header.base_offset));
-        let is_epoch_sound = match next {
-            _ if known == Some(epoch) => true,
-            Some(next) => epoch > newest && next.partition_leader_epoch >= epoch.0,
-            None => epoch > newest && (epoch <= self.leader_epoch || self.scans_all),
+        is_offset_sound && self.is_epoch_sound(epoch, Offset(header.base_offset), next.as_ref())
+    }
+
+    fn is_epoch_sound(
+        &self,
+        epoch: LeaderEpoch,
+        offset: Offset,
+        next: Option<&BatchHeader>,
+    ) -> bool {
+        let Some(newest) = self.epochs.starts().last().map(|newest| newest.epoch) else {
+            return next.is_none_or(|next| next.partition_leader_epoch >= epoch.0);
         };
-        is_offset_sound && (is_epoch_sound || epoch == LeaderEpoch(-1))
+        match (self.epochs.epoch_of(offset), next) {
+            (Some(known), _) if known == epoch => true,
+            // Below the log's start, where the checkpoint has forgotten.
+            (None, _) => epoch <= self.epochs.starts()[0].epoch,
+            (_, Some(next)) => epoch > newest && next.partition_leader_epoch >= epoch.0,
+            (_, None) => epoch > newest && (epoch <= self.leader_epoch || self.scans_all),
+        }
     }
 
     fn take_batch(&mut self, segment: &mut Segment, header: &BatchHeader, position: u64) {
@@ -343,9 +354,8 @@ impl<I: Io> Recovery<'_, '_, I> {
             Some(resync) => (resync.position, Offset(resync.header.base_offset)),
             None => {
                 // Offsets that may have been given out are not used again.
-                let durable = self.hints.recovery_point.unwrap_or(segment.next_offset);
                 let claimed = segment.next_offset.plus(claimed);
-                (scan.length, scan.next.unwrap_or(durable.max(claimed)))
+                (scan.length, scan.next.unwrap_or(self.durable.max(claimed)))
             }
         };
         let first_offset = segment.next_offset;
@@ -363,8 +373,7 @@ impl<I: Io> Recovery<'_, '_, I> {
         is_cut: bool,
         resync: &Option<Resync>,
     ) -> Result<bool, IoError> {
-        let durable = self.hints.recovery_point.unwrap_or(Offset::ZERO);
-        if !scan.is_last || self.hints.clean || segment.next_offset < durable {
+        if !scan.is_last || self.hints.clean || segment.next_offset < self.durable {
             return Ok(false);
         }
         match resync {

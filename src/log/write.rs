@@ -161,7 +161,7 @@ impl Log {
         self.start_sync(now, out);
         self.prepare_segment_if_near(now);
         self.start_rolling(now, out);
-        self.checkpoint_if_due();
+        self.note_checkpoint_if_due();
     }
 
     /// Takes the batches of the completed write into the indexes and positions.

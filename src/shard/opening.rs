@@ -156,6 +156,8 @@ pub fn open_partitions<I: Io>(
             let place = (topic.name.to_string(), key.index.0);
             let hints = RecoveryHints {
                 clean: is_clean,
+                // Not known: a power loss may have come between.
+                same_boot: false,
                 recovery_point: recovery_points.get(&place).copied(),
                 log_start: log_starts.get(&place).copied(),
             };

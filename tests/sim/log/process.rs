@@ -113,6 +113,7 @@ impl Process {
             clean: checkpoint.is_clean,
             recovery_point: checkpoint.recovery_point,
             log_start: checkpoint.log_start,
+            ..RecoveryHints::default()
         };
         let epoch = LeaderEpoch(leader_epoch);
         let (log, _) = Log::recover(&mut startup, identity(), Arc::clone(config), epoch, hints)?;
