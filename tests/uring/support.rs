@@ -1,7 +1,7 @@
 //! A ring, and operations run to their completion on it.
 
 use pinion::base::ShardId;
-use pinion::io::uring::{Features, RingRegistry, Uring, UringOptions, listen};
+use pinion::io::uring::{Features, RingRegistry, SocketBuffers, Uring, UringOptions, listen};
 use pinion::io::{Completion, File, Io, IoError, Op, OpenMode, Output, Socket, Token};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -91,7 +91,7 @@ impl Bench {
     /// A listener that accepts, and its address.
     pub fn listen(&mut self) -> (Token, SocketAddr) {
         let any = "127.0.0.1:0".parse().unwrap();
-        let listeners = listen(any, 1).unwrap();
+        let listeners = listen(any, 1, SocketBuffers::default()).unwrap();
         self.listener = listeners.sockets[0];
         let token = self.submit(Op::Accept { listener: self.listener });
         (token, listeners.address)

@@ -9,7 +9,9 @@ use crate::cli::error::CliError;
 use crate::config::Config;
 use crate::control::{ControlThread, MetricsListener, ShardHandle};
 use crate::io::Socket;
-use crate::io::uring::{Listeners, RingRegistry, StartError, Uring, UringOptions, Waker, listen};
+use crate::io::uring::{
+    Listeners, RingRegistry, SocketBuffers, StartError, Uring, UringOptions, Waker, listen,
+};
 use crate::metadata::{Image, Opening};
 use crate::metrics::Snapshot;
 use crate::shard::{
@@ -75,7 +77,9 @@ pub fn run(config: Config, cores: &[Option<usize>]) -> Result<(), CliError> {
         .map_err(|error| CliError::failure(error.to_string()))?;
     let registry = RingRegistry::new(cores.len()).map_err(start_failure)?;
     let address = config.listen.resolve().map_err(|error| CliError::failure(error.to_string()))?;
-    let listeners = listen_patiently(address, cores.len()).map_err(start_failure)?;
+    let buffers =
+        SocketBuffers { send: config.send_buffer_bytes, receive: config.receive_buffer_bytes };
+    let listeners = listen_patiently(address, cores.len(), buffers).map_err(start_failure)?;
     let bound = listeners.address;
     let common = Common {
         settings: Arc::new(settings(&config, directory.path.clone(), bound.port(), cores.len())),
@@ -99,10 +103,14 @@ pub fn run(config: Config, cores: &[Option<usize>]) -> Result<(), CliError> {
 
 /// Listens, and gives a broker that was killed a moment ago the time to leave the port: the kernel
 /// closes the sockets of a ring some time after the process has gone.
-fn listen_patiently(address: SocketAddr, count: usize) -> Result<Listeners, StartError> {
+fn listen_patiently(
+    address: SocketAddr,
+    count: usize,
+    buffers: SocketBuffers,
+) -> Result<Listeners, StartError> {
     let deadline = Instant::now() + PORT_WAIT_MAX;
     loop {
-        match listen(address, count) {
+        match listen(address, count, buffers) {
             Err(StartError::PortInUse { .. }) if Instant::now() < deadline => {
                 thread::sleep(PORT_RETRY_INTERVAL);
             }

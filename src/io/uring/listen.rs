@@ -20,13 +20,27 @@ pub struct Listeners {
     pub sockets: Vec<Socket>,
 }
 
+/// Sizes of the kernel's buffers of each accepted connection, in bytes; `None` leaves one to the
+/// kernel, which adapts it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SocketBuffers {
+    /// SO_SNDBUF.
+    pub send: Option<u32>,
+    /// SO_RCVBUF.
+    pub receive: Option<u32>,
+}
+
 /// Opens `count` listeners on `address` with SO_REUSEPORT. Connections accepted on them have
-/// Nagle's delay off and keep-alive on.
+/// Nagle's delay off, keep-alive on, and these buffers.
 ///
 /// # Errors
 /// The port is in use (by another process of the same user too, which SO_REUSEPORT alone would
 /// let pass), needs a privilege, or the address is not this machine's.
-pub fn listen(address: SocketAddr, count: usize) -> Result<Listeners, StartError> {
+pub fn listen(
+    address: SocketAddr,
+    count: usize,
+    buffers: SocketBuffers,
+) -> Result<Listeners, StartError> {
     let failed = |error: io::Error| {
         StartError::from_listen(address, error.raw_os_error().unwrap_or(libc::EIO))
     };
@@ -36,7 +50,7 @@ pub fn listen(address: SocketAddr, count: usize) -> Result<Listeners, StartError
     let mut opened: Vec<socket2::Socket> = Vec::with_capacity(count);
     let mut bound = address;
     for _ in 0..count {
-        let socket = open(bound).map_err(failed)?;
+        let socket = open(bound, buffers).map_err(failed)?;
         bound = socket
             .local_addr()
             .and_then(|local| local.as_socket().ok_or(io::ErrorKind::Unsupported.into()))
@@ -67,12 +81,18 @@ fn claim(address: SocketAddr) -> io::Result<()> {
     socket.bind(&SockAddr::from(address))
 }
 
-fn open(address: SocketAddr) -> io::Result<socket2::Socket> {
+fn open(address: SocketAddr, buffers: SocketBuffers) -> io::Result<socket2::Socket> {
     let socket = stream(address)?;
     socket.set_reuse_port(true)?;
     // Accepted sockets inherit these.
     socket.set_tcp_nodelay(true)?;
     socket.set_keepalive(true)?;
+    if let Some(size) = buffers.send {
+        socket.set_send_buffer_size(size as usize)?;
+    }
+    if let Some(size) = buffers.receive {
+        socket.set_recv_buffer_size(size as usize)?;
+    }
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
     Ok(socket)
@@ -87,31 +107,38 @@ mod tests {
     #[test]
     fn shares_a_port_and_refuses_a_second_claim() {
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let listeners = listen(any, 3).unwrap();
+        let listeners = listen(any, 3, SocketBuffers::default()).unwrap();
         assert_eq!(listeners.sockets.len(), 3);
         let taken = listeners.address;
         assert_ne!(taken.port(), 0);
-        assert_eq!(listen(taken, 1).unwrap_err(), StartError::PortInUse { address: taken });
+        assert_eq!(
+            listen(taken, 1, SocketBuffers::default()).unwrap_err(),
+            StartError::PortInUse { address: taken }
+        );
         listeners.close();
-        listen(taken, 1).unwrap().close();
+        listen(taken, 1, SocketBuffers::default()).unwrap().close();
     }
 
     /// Goal: accepted sockets inherit what the listeners are set to.
     #[test]
-    fn accepted_sockets_have_no_delay() {
+    fn accepted_sockets_inherit_options() {
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let Listeners { address, sockets } = listen(any, 1).unwrap();
+        let buffers = SocketBuffers { send: Some(65_536), receive: Some(32_768) };
+        let Listeners { address, sockets } = listen(any, 1, buffers).unwrap();
         let _theirs = std::net::TcpStream::connect(address).unwrap();
         // SAFETY: the listener is open and owned by nobody else.
         let listener = unsafe { socket2::Socket::from_raw_fd(sockets[0].0 as RawFd) };
         let (accepted, _) = listener.accept().unwrap();
         assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
+        // The kernel doubles what it is asked for, for its own use.
+        assert_eq!(accepted.send_buffer_size().unwrap(), 2 * 65_536);
+        assert_eq!(accepted.recv_buffer_size().unwrap(), 2 * 32_768);
     }
 
     #[test]
     fn refuses_an_address_of_somebody_else() {
         let address: SocketAddr = "192.0.2.1:9092".parse().unwrap();
-        let refused = listen(address, 1).unwrap_err();
+        let refused = listen(address, 1, SocketBuffers::default()).unwrap_err();
         assert_eq!(refused, StartError::AddressUnavailable { address });
     }
 }

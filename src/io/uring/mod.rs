@@ -34,7 +34,7 @@ mod wake;
 
 pub use error::StartError;
 pub use features::Features;
-pub use listen::{Listeners, listen};
+pub use listen::{Listeners, SocketBuffers, listen};
 pub use wake::{RingRegistry, Waker};
 
 use super::{Completion, Io, IoCounters, IoError, Op, Output, Token};
