@@ -71,18 +71,43 @@ fn page<'i>(
 ) -> DescribeTopicPartitionsResponseTopic<'i> {
     let broker = shard.settings.broker_id.0;
     let leader_epoch = shard.image.leader_epoch().0;
-    let partition = |partition_index| DescribeTopicPartitionsResponsePartition {
-        partition_index,
-        leader_id: broker,
-        leader_epoch,
-        replica_nodes: smallvec![broker],
-        isr_nodes: smallvec![broker],
-        ..Default::default()
-    };
     DescribeTopicPartitionsResponseTopic {
         name: Some(&topic.name),
         topic_id: topic.id.0,
-        partitions: (first..end).map(partition).collect(),
+        partitions: (first..end).map(|index| partition(index, broker, leader_epoch)).collect(),
         ..Default::default()
+    }
+}
+
+/// A partition whose leader is its only replica.
+///
+/// The lists of eligible leaders may be null in the protocol, but Kafka's Java client fails on
+/// null: they are empty.
+fn partition(
+    partition_index: i32,
+    leader_id: i32,
+    leader_epoch: i32,
+) -> DescribeTopicPartitionsResponsePartition {
+    DescribeTopicPartitionsResponsePartition {
+        partition_index,
+        leader_id,
+        leader_epoch,
+        replica_nodes: smallvec![leader_id],
+        isr_nodes: smallvec![leader_id],
+        eligible_leader_replicas: Some(smallvec![]),
+        last_known_elr: Some(smallvec![]),
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_that_java_clients_read_are_not_null() {
+        let partition = partition(0, 1, 1);
+        assert!(partition.eligible_leader_replicas.is_some());
+        assert!(partition.last_known_elr.is_some());
     }
 }
