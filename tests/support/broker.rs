@@ -35,14 +35,22 @@ pub struct BrokerOptions {
 
 impl Default for BrokerOptions {
     fn default() -> Self {
-        BrokerOptions { shards: 2, settings: Vec::new(), arguments: Vec::new(), data_dir: None }
+        let options = BrokerOptions {
+            shards: 2,
+            settings: Vec::new(),
+            arguments: Vec::new(),
+            data_dir: None,
+        };
+        // Brokers of several tests run at once: the port for metrics must not be a fixed one.
+        options.set("pinion.metrics.listen", "127.0.0.1:0")
     }
 }
 
 impl BrokerOptions {
-    /// Adds one setting under Kafka's name for it.
+    /// Adds one setting under Kafka's name for it, in the place of an earlier one.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+        self.settings.retain(|(other, _)| other != key);
         self.settings.push((key.to_owned(), value.to_string()));
         self
     }
