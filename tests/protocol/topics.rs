@@ -40,10 +40,6 @@ fn errors(client: &mut WireClient, version: i16, request: &MetadataRequest<'_>) 
     client.call(version, request).topics.iter().map(|topic| topic.error_code.into()).collect()
 }
 
-fn all_topics(client: &mut WireClient) -> Vec<String> {
-    names(client, 9, &MetadataRequest { topics: None, ..Default::default() })
-}
-
 /// Goal: each way for a topic to be impossible has Kafka's error code, and makes nothing.
 #[test]
 fn topics_that_cannot_be_created() {
@@ -93,7 +89,7 @@ fn topics_that_cannot_be_created() {
         let text = format!("{topic:?}");
         assert_eq!(create(&mut client, topic), error, "{text}");
     }
-    assert_eq!(all_topics(&mut client), ["t"]);
+    assert_eq!(client.topic_names(), ["t"]);
 }
 
 /// Goal: one topic's failure is not another's; the same name twice in a request is refused; and
@@ -121,7 +117,7 @@ fn several_topics_in_one_request() {
         assert_eq!(error_of("bad name"), ErrorCode::InvalidTopicException);
         assert_eq!(error_of("b"), ErrorCode::InvalidRequest);
         let made: &[&str] = if validate_only { &[] } else { &["a", "c"] };
-        assert_eq!(all_topics(&mut client), made);
+        assert_eq!(client.topic_names(), made);
     }
 }
 
@@ -243,7 +239,7 @@ fn metadata_of_what_is_not_there() {
         assert_eq!(errors(&mut client, 12, &request), [error]);
         assert_eq!(client.call(12, &request).topics[0].topic_id, id);
     }
-    assert_eq!(all_topics(&mut client), ["t"]);
+    assert_eq!(client.topic_names(), ["t"]);
 }
 
 /// Goal: topics that a client asks for are created where client and broker agree to it, and can be
@@ -272,7 +268,7 @@ fn metadata_creates_nothing_where_it_is_switched_off() {
         let seen = errors(&mut client, version, &request);
         assert_eq!(seen, [ErrorCode::UnknownTopicOrPartition]);
     }
-    assert_eq!(all_topics(&mut client), [""; 0]);
+    assert_eq!(client.topic_names(), [""; 0]);
 }
 
 type Place = (String, i32);
@@ -345,7 +341,7 @@ fn topics_survive_restarts() {
         }
         broker.restart();
         let mut client = WireClient::connect(&broker.bootstrap());
-        assert_eq!(all_topics(&mut client), ["kept"]);
+        assert_eq!(client.topic_names(), ["kept"]);
         assert_eq!(client.call(12, &ask(&["kept"])).topics[0].topic_id, id);
         assert_eq!(client.topic_config("kept", "retention.ms"), ("9000".to_owned(), 1));
     }

@@ -1,6 +1,8 @@
 //! The broker under test: `pinion serve` as a child process, on a data directory of its own.
 
+use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
+use std::hash::BuildHasher;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -111,8 +113,24 @@ impl Broker {
     /// # Panics
     /// If the broker is not running or does not exit in time.
     pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Sends a signal to the running broker.
+    ///
+    /// # Panics
+    /// If it is not running.
+    pub fn signal(&self, signal: Signal) {
+        send_signal(self.child.as_ref().expect("the broker is running"), signal);
+    }
+
+    /// Waits for the exit of a broker that has a reason to exit.
+    ///
+    /// # Panics
+    /// If it is not running or does not exit in time.
+    pub fn wait(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("the broker is running");
-        send_signal(&child, Signal::TERM);
         let deadline = Instant::now() + EXIT_TIMEOUT;
         loop {
             if let Some(status) = child.try_wait().expect("our own child can be waited for") {
@@ -120,7 +138,7 @@ impl Broker {
             }
             if Instant::now() > deadline {
                 self.child = Some(child);
-                panic!("the broker is still there {EXIT_TIMEOUT:?} after SIGTERM{}", self.story());
+                panic!("the broker is still there after {EXIT_TIMEOUT:?}{}", self.story());
             }
             thread::sleep(POLL_INTERVAL);
         }
@@ -131,14 +149,37 @@ impl Broker {
     /// # Panics
     /// If it is still running, exits, or does not answer in time.
     pub fn restart(&mut self) {
-        assert!(self.child.is_none(), "kill or terminate the broker before a restart");
         self.launch();
+    }
+
+    /// Starts a killed or stopped broker, and does not wait until it answers.
+    ///
+    /// # Panics
+    /// If it is still running.
+    pub fn spawn(&mut self) {
+        assert!(self.child.is_none(), "kill or terminate the broker before another start");
+        fs::create_dir_all(self.data_dir()).expect("the data directory can be made");
+        self.child = Some(self.command().spawn().expect("the pinion binary runs"));
+    }
+
+    /// As [`Broker::restart`], and gives the status of a broker that exits instead of answering.
+    ///
+    /// # Panics
+    /// If it is still running, or neither exits nor answers in time.
+    pub fn try_restart(&mut self) -> Result<(), ExitStatus> {
+        self.spawn();
+        self.await_answer()
+    }
+
+    /// Everything that the broker logged, over all its starts.
+    pub fn log(&self) -> String {
+        let log = fs::read(self.log_path()).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// The last lines that the broker logged, over all its starts.
     pub fn log_tail(&self) -> String {
-        let log = fs::read(self.log_path()).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
     }
@@ -149,19 +190,26 @@ impl Broker {
     }
 
     fn launch(&mut self) {
-        fs::create_dir_all(self.data_dir()).expect("the data directory can be made");
-        self.child = Some(self.command().spawn().expect("the pinion binary runs"));
+        self.spawn();
+        if let Err(status) = self.await_answer() {
+            panic!("the broker exited at its start with {status}{}", self.story());
+        }
+    }
+
+    fn await_answer(&mut self) -> Result<(), ExitStatus> {
         let deadline = Instant::now() + START_TIMEOUT;
         while let Err(error) = self.ask_api_versions() {
             let child = self.child.as_mut().expect("it was just started");
             if let Some(status) = child.try_wait().expect("our own child can be waited for") {
-                panic!("the broker exited at its start with {status}{}", self.story());
+                self.child = None;
+                return Err(status);
             }
             if Instant::now() > deadline {
                 panic!("no answer after {START_TIMEOUT:?}: {error}{}", self.story());
             }
             thread::sleep(POLL_INTERVAL);
         }
+        Ok(())
     }
 
     fn command(&self) -> Command {
@@ -228,11 +276,15 @@ impl Drop for Broker {
     }
 }
 
-/// A port that was free a moment ago. Listening on port 0 lets the kernel choose it, and the
-/// kernel does not hand the same one out again soon.
+/// A port that was free a moment ago, below those that the kernel gives to outgoing connections:
+/// one of them must not take it while a broker is down between two starts.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a bound listener has an address").port()
+    const FIRST: u64 = 10_000;
+    const COUNT: u64 = 20_000;
+    let draw = || FIRST + RandomState::new().hash_one(0) % COUNT;
+    let ports = std::iter::repeat_with(draw).map(|port| port as u16);
+    let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.next().expect("the iterator has no end")
 }
 
 fn append_to(path: &Path) -> File {

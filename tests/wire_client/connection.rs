@@ -122,6 +122,14 @@ impl WireClient {
         self.stream.shutdown(Shutdown::Write).expect("the connection is open");
     }
 
+    /// Waits for the connection to end; gives how it did, since that is never a success.
+    pub fn await_close(&mut self) -> io::Result<()> {
+        match self.stream.read(&mut [0; 64])? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            count => panic!("{count} bytes came that nobody asked for"),
+        }
+    }
+
     /// Waits until the broker closes the connection.
     ///
     /// # Panics

@@ -16,7 +16,7 @@ mod offsets;
 mod produce;
 mod topics;
 
-pub use batches::{batch, batch_of, idempotent_batch, values_of, verified_batches};
+pub use batches::{TIMESTAMP, batch, batch_of, idempotent_batch, values_of, verified_batches};
 pub use connection::WireClient;
 pub use fetch::{Fetch, Fetched};
 pub use offsets::Found;
