@@ -13,7 +13,7 @@ use super::producer_state::Producers;
 use super::recovery_report::{DamageReport, RecoveryReport};
 use super::seal::Sealing;
 use super::segment::{Indexes, Segment, SegmentFile};
-use super::segment_scan::{ScanState, SegmentScan};
+use super::segment_scan::{ScanState, Scanned, SegmentScan};
 use super::tail::Tail;
 use super::trust::Damage;
 use super::{Log, LogConfig, LogIdentity, State, partition_metadata, producer_snapshot};
@@ -246,20 +246,21 @@ impl<I: Io> Recovery<'_, '_, I> {
         listed: &Listing,
         scan_from: Offset,
     ) -> Result<VecDeque<Segment>, LogError> {
-        let bases: Vec<(Offset, u64)> = listed
+        let mut bases: Vec<(Offset, u64)> = listed
             .iter()
             .filter_map(|(offset, segment)| Some((*offset, segment.log_length?)))
             .collect();
+        self.finish_retirement(&mut bases)?;
         let mut segments: VecDeque<Segment> = VecDeque::new();
         for (index, &(base_offset, length)) in bases.iter().enumerate() {
             let later = &bases[index + 1..];
             let next = later.first().map(|(next, _)| *next);
             let is_last = later.iter().all(|(_, length)| *length == 0);
-            let segment = self.open_segment(base_offset, length, next, is_last, scan_from)?;
-            let is_shorter = segment.size < length;
+            let Scanned { segment, is_torn } =
+                self.open_segment(base_offset, length, next, is_last, scan_from)?;
             segments.push_back(segment);
-            if is_shorter && is_last {
-                self.remove_empty(later)?;
+            if is_torn {
+                self.remove_segments(later)?;
                 break;
             }
         }
@@ -276,12 +277,27 @@ impl<I: Io> Recovery<'_, '_, I> {
         Ok(segments)
     }
 
-    /// Segments that were begun after the place where the log was cut hold nothing.
-    fn remove_empty(&mut self, later: &[(Offset, u64)]) -> Result<(), LogError> {
-        for (base_offset, _) in later {
-            let path = self.path(*base_offset, SegmentPart::Log);
-            let at = |source| LogError::Io { path: path.clone(), source };
-            self.startup.unlink(&path).map_err(at)?;
+    /// Removes the segments wholly below the log's start, whose retirement was interrupted.
+    fn finish_retirement(&mut self, bases: &mut Vec<(Offset, u64)>) -> Result<(), LogError> {
+        let Some(log_start) = self.known_log_start() else { return Ok(()) };
+        let is_old = |pair: &&[(Offset, u64)]| pair[1].0 <= log_start;
+        let count = bases.windows(2).take_while(is_old).count();
+        let cut_before = self.report.cut_bytes;
+        let old: Vec<(Offset, u64)> = bases.drain(..count).collect();
+        self.remove_segments(&old)?;
+        self.report.cut_bytes = cut_before;
+        Ok(())
+    }
+
+    /// Removes segments that are not of the log any more, newest first.
+    fn remove_segments(&mut self, segments: &[(Offset, u64)]) -> Result<(), LogError> {
+        for (base_offset, length) in segments.iter().rev() {
+            self.report.cut_bytes += length;
+            for part in SegmentPart::ALL {
+                let path = self.path(*base_offset, part);
+                let at = |source| LogError::Io { path: path.clone(), source };
+                self.startup.unlink(&path).map_err(at)?;
+            }
         }
         Ok(())
     }
@@ -341,22 +357,22 @@ impl<I: Io> Recovery<'_, '_, I> {
         next: Option<Offset>,
         is_last: bool,
         scan_from: Offset,
-    ) -> Result<Segment, LogError> {
+    ) -> Result<Scanned, LogError> {
         let path = self.path(base_offset, SegmentPart::Log);
         let at = |source| LogError::Io { path: path.clone(), source };
         let file = self.startup.open(&path, OpenMode::ReadWrite).map_err(at)?;
         let scan = SegmentScan { base_offset, file, length, next, is_last };
         let is_old = next.is_some_and(|next| next <= scan_from);
         if is_old && let Some(segment) = self.open_by_indexes(&scan).map_err(at)? {
-            return Ok(segment);
+            return Ok(Scanned { segment, is_torn: false });
         }
         let state = self.scan_start(&scan, scan_from).map_err(at)?;
-        let mut segment = self.scan_segment(&scan, state)?;
-        if next.is_some() && !(is_last && segment.size < length) {
+        let mut scanned = self.scan_segment(&scan, state)?;
+        if next.is_some() && !scanned.is_torn {
             self.report.indexes_rebuilt += 1;
-            self.write_indexes(&mut segment)?;
+            self.write_indexes(&mut scanned.segment)?;
         }
-        Ok(segment)
+        Ok(scanned)
     }
 
     /// Writes and opens the index files of a segment that takes no more appends.
@@ -384,8 +400,11 @@ impl<I: Io> Recovery<'_, '_, I> {
     fn log_start(&self, segments: &VecDeque<Segment>) -> Offset {
         let first = segments.front().map_or(Offset::ZERO, |segment| segment.base_offset);
         let end = segments.back().map_or(first, |segment| segment.next_offset);
-        let known = self.hints.log_start.into_iter().chain(self.epochs_start).min();
-        known.unwrap_or(first).clamp(first, end)
+        self.known_log_start().unwrap_or(first).clamp(first, end)
+    }
+
+    fn known_log_start(&self) -> Option<Offset> {
+        self.hints.log_start.into_iter().chain(self.epochs_start).min()
     }
 
     /// Brings the epoch checkpoint in line with the log.

@@ -1,10 +1,10 @@
 //! The scan of one segment at start-up: every batch is tested, indexes, producers and epochs are
 //! made on the way, and what is not a sound batch is judged.
 //!
-//! A **torn tail** is what a crash may leave of writes that were not yet durable: the segment is
-//! the last one with records, the offset is at or above the recovery point, and either nothing
-//! sound follows, or a sector of the first bad batch was never written and reads as zeros. If the
-//! machine has run on, only a batch that the file's end cuts is torn. A torn tail is cut.
+//! A **torn tail** is what a crash may leave of writes that were not yet durable. It begins at or
+//! above the offset that is known to have been durable, and nothing sound follows, or a sector of
+//! it was never written and reads as zeros. If the machine has run on, only a batch that the
+//! file's end cuts is torn. The log ends where a torn tail begins; segments after it go too.
 //! Everything else is **damage**: it is fenced off, and the scan goes on at the next sound batch.
 
 use super::error::LogError;
@@ -44,6 +44,13 @@ pub(super) struct SegmentScan {
 /// The segment as far as it was scanned.
 pub(super) struct ScanState {
     segment: Segment,
+}
+
+/// What a scan found.
+pub(super) struct Scanned {
+    pub segment: Segment,
+    /// Whether the log ends with this segment, because a crash has torn it.
+    pub is_torn: bool,
 }
 
 /// A piece of the file in memory.
@@ -217,12 +224,13 @@ impl<I: Io> Recovery<'_, '_, I> {
         &mut self,
         scan: &SegmentScan,
         state: ScanState,
-    ) -> Result<Segment, LogError> {
+    ) -> Result<Scanned, LogError> {
         let path = self.path(scan.base_offset, SegmentPart::Log);
         let at = |source| LogError::Io { path: path.clone(), source };
         let mut segment = state.segment;
         let mut window = Window::default();
-        while segment.size < scan.length {
+        let mut is_torn = false;
+        while segment.size < scan.length && !is_torn {
             let position = segment.size;
             self.fill(scan, &mut window, position, PROBE_LENGTH).map_err(at)?;
             let mut found = batch_at(window.from(position), segment.next_offset);
@@ -242,17 +250,15 @@ impl<I: Io> Recovery<'_, '_, I> {
                 }
                 other => {
                     let is_cut = other == BatchAt::Cut;
-                    if self.judge(scan, &mut segment, &mut window, is_cut).map_err(at)? {
-                        break;
-                    }
+                    is_torn = self.judge(scan, &mut segment, &mut window, is_cut).map_err(at)?;
                 }
             }
         }
         self.report.scanned_bytes += segment.size;
-        self.close_gap(scan, &mut segment);
+        is_torn |= self.close_gap(scan, &mut segment);
         self.finish_scan(scan, &segment).map_err(at)?;
         segment.assigned_size = segment.size;
-        Ok(segment)
+        Ok(Scanned { segment, is_torn })
     }
 
     /// Has at least `length` bytes from `position` on in memory, or all there are.
@@ -290,6 +296,11 @@ impl<I: Io> Recovery<'_, '_, I> {
         segment: &Segment,
         header: &BatchHeader,
     ) -> bool {
+        let is_next = header.base_offset == segment.next_offset.0;
+        let epoch = LeaderEpoch(header.partition_leader_epoch);
+        if is_next && self.epochs.epoch_of(segment.next_offset) == Some(epoch) {
+            return true;
+        }
         let end = segment.size + header.size() as u64;
         let next = match batch_at(window.from(end), Offset::ZERO) {
             BatchAt::Sound(next) => Some(next),
@@ -297,12 +308,11 @@ impl<I: Io> Recovery<'_, '_, I> {
         };
         let next_base = next.map(|next| Offset(next.base_offset)).or(scan.next);
         let is_offset_sound = match next_base {
-            _ if header.base_offset == segment.next_offset.0 => true,
+            _ if is_next => true,
             Some(next) => header.last_offset() < next.0,
             // Only compaction leaves gaps.
             None => self.config.cleanup_policy.compact,
         };
-        let epoch = LeaderEpoch(header.partition_leader_epoch);
         is_offset_sound && self.is_epoch_sound(epoch, Offset(header.base_offset), next.as_ref())
     }
 
@@ -373,16 +383,21 @@ impl<I: Io> Recovery<'_, '_, I> {
         is_cut: bool,
         resync: &Option<Resync>,
     ) -> Result<bool, IoError> {
-        if !scan.is_last || self.hints.clean || segment.next_offset < self.durable {
+        if !self.may_be_torn(segment) {
             return Ok(false);
         }
         match resync {
             // The page cache survived: only the end of the last write can be missing.
-            None if self.hints.same_boot => Ok(is_cut),
-            None => Ok(true),
-            Some(_) if self.hints.same_boot => Ok(false),
+            _ if self.hints.same_boot => Ok(is_cut && scan.is_last && resync.is_none()),
+            None if is_cut || scan.is_last => Ok(true),
+            None => self.has_unwritten_sector(scan, segment.size, scan.length),
             Some(resync) => self.has_unwritten_sector(scan, segment.size, resync.position),
         }
+    }
+
+    /// Whether the end of `segment` may not have been durable when the last process ended.
+    fn may_be_torn(&self, segment: &Segment) -> bool {
+        !self.hints.clean && segment.next_offset >= self.durable
     }
 
     /// Looks for the next sound batch that can follow.
@@ -441,19 +456,25 @@ impl<I: Io> Recovery<'_, '_, I> {
         Ok(false)
     }
 
-    /// A segment that ends before the next one begins has lost records.
-    fn close_gap(&mut self, scan: &SegmentScan, segment: &mut Segment) {
-        let Some(next) = scan.next else { return };
-        let is_gap = segment.next_offset < next && segment.size == scan.length;
-        if is_gap && !self.config.cleanup_policy.compact && !scan.is_last {
-            let damage = Damage {
-                position: segment.size,
-                end: segment.size,
-                first_offset: segment.next_offset,
-                next_offset: next,
-            };
-            self.note_damage(segment, damage);
+    /// A segment that ends before the next one begins has lost records: says whether a crash may
+    /// have taken them.
+    fn close_gap(&mut self, scan: &SegmentScan, segment: &mut Segment) -> bool {
+        let Some(next) = scan.next else { return false };
+        let is_whole = segment.next_offset >= next || segment.size < scan.length;
+        if is_whole || self.config.cleanup_policy.compact {
+            return false;
         }
+        if self.may_be_torn(segment) && !self.hints.same_boot {
+            return true;
+        }
+        let damage = Damage {
+            position: segment.size,
+            end: segment.size,
+            first_offset: segment.next_offset,
+            next_offset: next,
+        };
+        self.note_damage(segment, damage);
+        false
     }
 
     /// Cuts the torn tail and makes what is left durable.
