@@ -149,9 +149,9 @@ impl<K> Lane<K> {
         self.running.iter().chain(&self.waiting).map(|job| &job.kind)
     }
 
-    /// Drops the jobs that have not begun.
-    pub fn clear_waiting(&mut self) {
-        self.waiting.clear();
+    /// Drops the jobs that have not begun, but for those of a kind to be kept.
+    pub fn retain_waiting(&mut self, is_kept: impl Fn(&K) -> bool) {
+        self.waiting.retain(|job| is_kept(&job.kind));
     }
 
     /// Begins the next job if none runs. Its steps are submitted one by one.

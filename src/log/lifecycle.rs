@@ -145,8 +145,8 @@ impl Log {
         if from < self.log_end {
             out.facts.push(LogFact::AppendsFailed { from, error: AppendError::Closing });
         }
-        self.upkeep.clear_waiting();
-        self.roll.lane.clear_waiting();
+        self.upkeep.retain_waiting(|_| false);
+        self.roll.lane.retain_waiting(|_| false);
         self.advance_lifecycle(now, out);
     }
 

@@ -134,6 +134,7 @@ impl Log {
         let settled = self.durable.offset.min(self.high_watermark.offset);
         let is_renaming = |kind: &Rolling| *kind == Rolling::Rename(next.base_offset);
         segment.next_offset <= settled
+            && self.retirement.is_possible()
             && next.file.is_some()
             && !self.is_sealing(segment.base_offset)
             && !self.roll.lane.kinds().any(is_renaming)

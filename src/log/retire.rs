@@ -8,7 +8,7 @@ use super::{Log, LogOut};
 use crate::base::{Monotonic, Now};
 use crate::io::jobs::{Job, Step};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,13 @@ const CLOSE_RETRY: Duration = Duration::from_secs(1);
 /// Files that wait for their end.
 #[derive(Debug, Default)]
 pub struct Retirement {
+    /// The files of each segment that is being renamed, oldest first, and when they are to be
+    /// removed.
+    renaming: VecDeque<(Monotonic, Vec<PathBuf>)>,
+    /// Whether renaming has to be tried again.
+    has_failed: bool,
+    /// Whether the directory failed to become durable: nothing goes any more.
+    is_blocked: bool,
     /// Files to be removed, by the time when that is due.
     removals: VecDeque<(Monotonic, Vec<PathBuf>)>,
     /// Open files of segments that are gone.
@@ -31,6 +38,29 @@ impl Retirement {
     pub fn next_deadline(&self) -> Option<Monotonic> {
         let removal = self.removals.front().map(|(due, _)| *due);
         [removal, self.close_at].into_iter().flatten().min()
+    }
+
+    /// Whether segments may go.
+    pub fn is_possible(&self) -> bool {
+        !self.is_blocked
+    }
+
+    /// Notes that the oldest segment's files have their new names.
+    pub fn note_renamed(&mut self) {
+        let renamed = self.renaming.pop_front();
+        self.removals.extend(
+            renamed
+                .map(|(due, paths)| (due, paths.iter().map(|path| deleted_path(path)).collect())),
+        );
+    }
+
+    /// Notes that they have not. If it was the sync that failed, trying again proves nothing.
+    pub fn note_failure(&mut self, has_sync_failed: bool) {
+        self.has_failed = true;
+        self.is_blocked |= has_sync_failed;
+        if self.is_blocked {
+            self.renaming.clear();
+        }
     }
 
     /// Takes open files that nobody shall read any more.
@@ -75,21 +105,23 @@ impl Log {
             let paths =
                 parts.iter().map(|part| segment_path(directory, segment.base_offset, *part));
             let paths: Vec<PathBuf> = paths.collect();
-            let rename = |from: &PathBuf| Step::Rename {
-                from: from.clone(),
-                to: deleted_path(from),
-                optional: true,
-            };
-            let mut steps: Vec<Step> = paths.iter().map(rename).collect();
-            // One segment after the other, so that no crash leaves a hole.
-            steps.push(Step::SyncDirectory(directory.clone()));
-            self.upkeep.push(Job::new(Upkeep::Retire, steps));
-            let removed = paths.iter().map(|path| deleted_path(path)).collect();
-            self.retirement.removals.push_back((due, removed));
+            if !self.retirement.has_failed {
+                self.upkeep.push(rename_job(directory, &paths));
+            }
+            self.retirement.renaming.push_back((due, paths));
             self.retirement.add_files(segment.files().cloned(), due);
         }
         self.tail.clear();
         self.find_unsealed();
+    }
+
+    /// Renames again what could not be renamed, in the same order.
+    pub(super) fn retry_renames(&mut self) {
+        if std::mem::take(&mut self.retirement.has_failed) {
+            for (_, paths) in &self.retirement.renaming {
+                self.upkeep.push(rename_job(&self.identity.directory, paths));
+            }
+        }
     }
 
     /// Removes and closes what is due.
@@ -114,6 +146,19 @@ impl Log {
             self.retirement.close_at = (!is_done).then(|| now.monotonic.after(CLOSE_RETRY));
         }
     }
+}
+
+/// Renames the files of one segment. One segment goes after the other, so that no crash leaves a
+/// hole.
+fn rename_job(directory: &Path, paths: &[PathBuf]) -> Job<Upkeep> {
+    let rename = |from: &PathBuf| Step::Rename {
+        from: from.clone(),
+        to: deleted_path(from),
+        optional: true,
+    };
+    let steps = paths.iter().map(rename);
+    let sync = Step::SyncDirectory(directory.to_owned());
+    Job::new(Upkeep::Retire, steps.chain([sync]))
 }
 
 fn parts_of(segment: &Segment) -> Vec<SegmentPart> {

@@ -169,6 +169,7 @@ impl Log {
         if self.sealing.epochs_from.is_some() {
             self.push_epochs();
         }
+        self.retry_renames();
     }
 
     /// Whether a job on this segment waits or runs.
@@ -207,7 +208,13 @@ impl Log {
             (Upkeep::Epochs, Ok(())) => self.sealing.epochs_from = None,
             (Upkeep::Close, result) => self.on_close_job(result, out),
             (Upkeep::Delete, result) => self.on_delete_job(&job, result, now),
-            (Upkeep::Checkpoint | Upkeep::Retire | Upkeep::Purge, Ok(())) => {}
+            (Upkeep::Retire, Ok(())) => self.retirement.note_renamed(),
+            (Upkeep::Checkpoint | Upkeep::Purge, Ok(())) => {}
+            (Upkeep::Retire, Err(_)) => {
+                self.upkeep.retain_waiting(|kind| *kind != Upkeep::Retire);
+                self.retirement.note_failure(job.steps.is_empty());
+                self.sealing.retry_at = Some(now.monotonic.after(RETRY_DELAY));
+            }
             // All of this can be made again: the records themselves are not touched.
             (_, Err(_)) => {
                 self.close_files(job.files);

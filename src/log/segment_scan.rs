@@ -97,7 +97,9 @@ impl<I: Io> Recovery<'_, '_, I> {
             return Ok(None);
         };
         let Some((first, _)) = self.header_at(scan, 0)? else { return Ok(None) };
-        let (offsets_file, times_file) = self.open_index_files(scan)?;
+        if !self.is_whole(scan, &offsets, next)? {
+            return Ok(None);
+        }
         let mut segment = ScanState::from_start(scan, self.now.wall).segment;
         segment.size = scan.length;
         segment.assigned_size = scan.length;
@@ -111,11 +113,28 @@ impl<I: Io> Recovery<'_, '_, I> {
             Some(_) => return Ok(None),
             None => {}
         }
+        let (offsets_file, times_file) = self.open_index_files(scan)?;
         segment.indexes = Indexes::Files {
             offsets: IndexFile::new(offsets_file, offsets.entries()),
             times: IndexFile::new(times_file, times.entries()),
         };
         Ok(Some(segment))
+    }
+
+    /// Whether the segment's last batch ends where the file does, and where the next segment
+    /// begins. Compaction may have taken that batch.
+    fn is_whole(
+        &mut self,
+        scan: &SegmentScan,
+        offsets: &OffsetIndex,
+        next: Offset,
+    ) -> Result<bool, IoError> {
+        if self.config.cleanup_policy.compact {
+            return Ok(true);
+        }
+        let position = offsets.entries().last().map_or(0, |entry| u64::from(entry.position));
+        let last = self.walk_to(scan, position, Offset(next.0 - 1))?;
+        Ok(last.is_some_and(|last| last.last_offset.next() == next && last.end() == scan.length))
     }
 
     fn open_index_files(
