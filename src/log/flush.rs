@@ -5,6 +5,7 @@ use super::error::{AppendError, LogFailure};
 use super::files::{SegmentPart, segment_path};
 use super::operations::Purpose;
 use super::positions::Mark;
+use super::seal::Upkeep;
 use super::{Log, LogFact, LogOut, State};
 use crate::base::{Monotonic, Now};
 use crate::io::{IoError, Op, Output};
@@ -87,6 +88,9 @@ impl Log {
 
     /// Notes that a segment that takes no more writes is durable.
     pub(super) fn note_sealed_durable(&mut self, mark: Mark, out: &mut LogOut) {
+        if self.state == State::Failed {
+            return;
+        }
         if mark.offset > self.durable.offset {
             self.durable.advance(mark);
         }
@@ -130,6 +134,8 @@ impl Log {
         }
         self.state = State::Failed;
         self.writes.queue.clear();
+        self.upkeep.retain_waiting(|kind| *kind == Upkeep::Purge);
+        self.roll.lane.retain_waiting(|_| false);
         let from = self.acknowledged();
         if from < self.log_end {
             out.facts.push(LogFact::AppendsFailed { from, error: AppendError::Failed });
