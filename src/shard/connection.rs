@@ -81,6 +81,8 @@ pub struct Connection {
     pub closing: Option<CloseReason>,
     /// Closes after the last reply has gone.
     pub draining: bool,
+    /// The client has sent its last byte: closes once what it sent before is served.
+    pub ended: bool,
     /// Whether it stands in the queue for receive memory.
     pub awaits_memory: bool,
     /// When bytes last came or went.
@@ -122,6 +124,7 @@ impl Connection {
             operations: 0,
             closing: None,
             draining: false,
+            ended: false,
             awaits_memory: false,
             active: now,
             pending: VecDeque::new(),

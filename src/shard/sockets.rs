@@ -92,9 +92,7 @@ impl Shard {
                 let is_end = bytes.is_empty();
                 self.metrics.counters.received_bytes += bytes.len() as u64;
                 connection.receiver.on_received(bytes, more);
-                if is_end && !more {
-                    self.close(id, CloseReason::Peer);
-                }
+                connection.ended |= is_end && !more;
             }
             Ok(other) => unreachable!("receive gave {other:?}"),
             Err(error) => {
@@ -116,8 +114,8 @@ impl Shard {
                 let outcome = connection.receiver.on_received_into(buffer);
                 if let Err(error) = outcome {
                     self.refuse(id, &error.to_string());
-                } else if count == 0 {
-                    self.close(id, CloseReason::Peer);
+                } else {
+                    connection.ended |= count == 0;
                 }
             }
             Ok(other) => unreachable!("receive gave {other:?}"),
@@ -231,7 +229,8 @@ impl Shard {
     }
 
     fn serve_connection(&mut self, id: SlotId) {
-        if !self.read_requests(id) {
+        let is_read = self.read_requests(id);
+        if !is_read {
             self.mark_connection(id);
         }
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -241,11 +240,14 @@ impl Shard {
             }
             return;
         }
+        let has_ended = connection.ended;
         if let Some(op) = connection.next_send() {
             connection.operations += 1;
             self.submit_socket(id.slot, SocketOperation::Send, op);
         }
-        self.ask_for_bytes(id);
+        if is_read || !has_ended {
+            self.ask_for_bytes(id);
+        }
         self.close_if_drained(id);
     }
 
@@ -280,11 +282,17 @@ impl Shard {
     fn ask_for_bytes(&mut self, id: SlotId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let socket = connection.socket;
-        let step = if is_full(connection, &self.settings) || connection.draining {
+        let is_full = is_full(connection, &self.settings);
+        let step = if is_full || connection.draining {
             connection.receiver.pause_step()
         } else {
             connection.receiver.next_step(&self.memory)
         };
+        if connection.ended && !is_full && !matches!(step, Step::AwaitMemory) {
+            // Nobody waits for replies any more, but a request without one counts all the same.
+            self.close(id, CloseReason::Peer);
+            return;
+        }
         let (operation, op) = match step {
             Step::Nothing => return,
             Step::Receive => (SocketOperation::Receive, Op::Receive { socket }),
