@@ -16,10 +16,12 @@ use crate::base::{Monotonic, PartitionIndex};
 use crate::metadata::Topic;
 use crate::metrics::Stage;
 use crate::wire::api::produce::{
-    LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    ProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse,
+    ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
-use crate::wire::record_batch::{BatchHeader, Compression, inspect_produced};
+use crate::wire::record_batch::{
+    BatchHeader, Compression, HEADER_SIZE, inspect_produced, places_without_key,
+};
 use crate::wire::{ApiKey, Array, ErrorCode};
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -30,6 +32,9 @@ const ZSTD_VERSION: i16 = 7;
 
 /// The first version that names topics by id.
 const TOPIC_ID_VERSION: i16 = 13;
+
+/// Records at fault that an answer names, at most.
+const BAD_RECORDS_MAX: usize = 1_000;
 
 /// A produce request whose partitions have not all answered.
 #[derive(Debug)]
@@ -46,6 +51,9 @@ struct Entry {
     topic: u32,
     index: i32,
     result: Option<Result<AppendedPart, Refusal>>,
+    /// Places in the refused batch of the records at fault; empty if it is not about records
+    /// (KIP-467). A client may send the others again.
+    bad_records: Vec<u32>,
 }
 
 /// Reads a produce request and sends each of its batches on its way.
@@ -67,19 +75,19 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         let named = NamedTopic::find(&image, by_id, data.name, data.topic_id);
         for partition in &data.partition_data {
             let checked = check(named.known(), partition, &request, context.version);
-            let result = match checked {
+            let (result, bad_records) = match checked {
                 Ok((key, header)) => {
                     let records = partition.records.unwrap_or_default();
                     asks.push((key, header, body.slice_ref(records)));
-                    None
+                    (None, Vec::new())
                 }
-                Err(refusal) => {
+                Err(Rejection { refusal, bad_records }) => {
                     shard.note_refusal(&refusal, data.name, partition.index);
-                    Some(Err(refusal))
+                    (Some(Err(refusal)), bad_records)
                 }
             };
             let topic = pending.topics.len() as u32;
-            pending.entries.push(Entry { topic, index: partition.index, result });
+            pending.entries.push(Entry { topic, index: partition.index, result, bad_records });
         }
         pending.topics.push(named);
     }
@@ -141,44 +149,61 @@ fn acks_of(acks: i16) -> Option<Acks> {
     }
 }
 
+/// Why a batch goes to no log.
+struct Rejection {
+    refusal: Refusal,
+    bad_records: Vec<u32>,
+}
+
+impl<R: Into<Refusal>> From<R> for Rejection {
+    fn from(refusal: R) -> Self {
+        Rejection { refusal: refusal.into(), bad_records: Vec::new() }
+    }
+}
+
 /// Checks everything that needs no log: the partition exists, the batch is whole and sound.
 fn check(
     topic: Result<&Arc<Topic>, ErrorCode>,
     data: &PartitionProduceData,
     request: &ProduceRequest,
     version: i16,
-) -> Result<(PartitionKey, BatchHeader), Refusal> {
+) -> Result<(PartitionKey, BatchHeader), Rejection> {
     let topic = topic?;
     if !(0..topic.partition_count).contains(&data.index) {
         let message = format!(
             "partition {} does not exist: topic {} has {} partitions",
             data.index, topic.name, topic.partition_count
         );
-        return Err(Refusal { code: ErrorCode::UnknownTopicOrPartition, message });
+        return Err(Refusal { code: ErrorCode::UnknownTopicOrPartition, message }.into());
     }
     if request.transactional_id.is_some() {
         let message = "transactions are not supported by this broker".to_owned();
-        return Err(Refusal { code: ErrorCode::TransactionalIdAuthorizationFailed, message });
+        return Err(Refusal { code: ErrorCode::TransactionalIdAuthorizationFailed, message }.into());
     }
     let records = data.records.unwrap_or_default();
     let produced = inspect_produced(records)
         .map_err(|error| Refusal { code: error.error_code(), message: error.to_string() })?;
     if produced.header.compression() == Compression::Zstd && version < ZSTD_VERSION {
         let message = format!("zstd needs Produce version {ZSTD_VERSION}, not {version}");
-        return Err(Refusal { code: ErrorCode::UnsupportedCompressionType, message });
+        return Err(Refusal { code: ErrorCode::UnsupportedCompressionType, message }.into());
     }
-    let keyless = produced.records.and_then(|records| records.first_without_key);
-    if let Some(place) = keyless
+    if produced.records.is_some_and(|records| !records.has_keys())
         && topic.log_config.cleanup_policy.compact
     {
-        let message = format!(
-            "record {place} of the batch has no key, and topic {} is compacted",
-            topic.name
-        );
-        return Err(Refusal { code: ErrorCode::InvalidRecord, message });
+        return Err(keyless(topic, &produced.header, records));
     }
     let index = PartitionIndex(data.index);
     Ok((PartitionKey { topic: topic.id, index }, produced.header))
+}
+
+/// The refusal of a batch of which some records lack the key that a compacted topic wants.
+fn keyless(topic: &Topic, header: &BatchHeader, batch: &[u8]) -> Rejection {
+    let bad_records = places_without_key(header, &batch[HEADER_SIZE..], BAD_RECORDS_MAX);
+    let message = format!(
+        "records of the batch have no key, record {} first, and topic {} is compacted",
+        bad_records[0], topic.name
+    );
+    Rejection { refusal: Refusal { code: ErrorCode::InvalidRecord, message }, bad_records }
 }
 
 fn refuse_acks(shard: &mut Shard, context: &RequestContext, request: &ProduceRequest) {
@@ -197,7 +222,8 @@ fn refuse_acks(shard: &mut Shard, context: &RequestContext, request: &ProduceReq
         pending.topics.push(NamedTopic::find(&shard.image, by_id, data.name, data.topic_id));
         for partition in &data.partition_data {
             let result = Some(Err(refusal.clone()));
-            pending.entries.push(Entry { topic, index: partition.index, result });
+            let bad_records = Vec::new();
+            pending.entries.push(Entry { topic, index: partition.index, result, bad_records });
         }
     }
     respond(shard, &pending);
@@ -255,6 +281,7 @@ fn partition_response<'e>(
             index,
             error_code: refusal.code.code(),
             base_offset: -1,
+            record_errors: entry.bad_records.iter().map(bad_record).collect(),
             error_message: Some(refusal.message.as_str()).filter(|text| !text.is_empty()),
             current_leader: match refusal.code {
                 ErrorCode::NotLeaderOrFollower => leader.clone(),
@@ -262,6 +289,14 @@ fn partition_response<'e>(
             },
             ..Default::default()
         },
+    }
+}
+
+fn bad_record<'a>(place: &u32) -> BatchIndexAndErrorMessage<'a> {
+    let batch_index = i32::try_from(*place).expect("a batch counts its records in 31 bits");
+    BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: Some("a record of a compacted topic needs a key"),
     }
 }
 

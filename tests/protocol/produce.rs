@@ -221,9 +221,9 @@ fn batches_that_are_too_large() {
 }
 
 /// Goal: with `message.timestamp.type=LogAppendTime` the broker's time is told and stored; a
-/// CreateTime out of bounds is refused, and a compacted topic wants keys.
+/// CreateTime out of bounds is refused.
 #[test]
-fn timestamps_and_keys_as_the_topic_wants_them() {
+fn timestamps_as_the_topic_wants_them() {
     let (_broker, mut client) = start();
     client.create_topic("append-time", 1, &[("message.timestamp.type", "LogAppendTime")]);
     let produced = client.produce(("append-time", 0), &batch("v", 2));
@@ -236,10 +236,21 @@ fn timestamps_and_keys_as_the_topic_wants_them() {
     old.append(1_000_000, None, Some(b"from 1970"), &[]);
     let produced = client.produce(("bounded", 0), &old.build());
     assert_eq!(produced.error, ErrorCode::InvalidTimestamp);
+}
 
+/// Goal: a compacted topic wants keys, and the answer names the records that lack one, so that a
+/// client can send the others again.
+#[test]
+fn keys_as_a_compacted_topic_wants_them() {
+    let (_broker, mut client) = start();
     client.create_topic("compacted", 1, &[("cleanup.policy", "compact")]);
-    let produced = client.produce(("compacted", 0), &batch("v", 2));
+    let mut mixed = BatchBuilder::new();
+    for key in [Some(&b"key"[..]), None, Some(b""), None] {
+        mixed.append(1_700_000_000_000, key, Some(b"value"), &[]);
+    }
+    let produced = client.produce(("compacted", 0), &mixed.build());
     assert_eq!(produced.error, ErrorCode::InvalidRecord);
+    assert_eq!(produced.bad_records, [1, 3]);
     let mut keyed = BatchBuilder::new();
     keyed.append(1_700_000_000_000, Some(b"key"), None, &[]);
     client.append(("compacted", 0), &keyed.build());

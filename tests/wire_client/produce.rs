@@ -17,6 +17,8 @@ pub struct Produced {
     pub error: ErrorCode,
     /// The broker's words for the error.
     pub message: Option<String>,
+    /// Places in the batch of the records at fault.
+    pub bad_records: Vec<i32>,
     /// −1 after an error.
     pub base_offset: i64,
     pub log_append_time: i64,
@@ -107,6 +109,7 @@ impl Produced {
         Produced {
             error: partition.error_code.into(),
             message: partition.error_message.map(str::to_owned),
+            bad_records: partition.record_errors.iter().map(|bad| bad.batch_index).collect(),
             base_offset: partition.base_offset,
             log_append_time: partition.log_append_time_ms,
             log_start: partition.log_start_offset,

@@ -32,5 +32,7 @@ pub use header::{
     Attributes, BatchHeader, HEADER_SIZE, LENGTH_PREFIX_SIZE, TimestampType, stamp,
     stamp_timestamp, verify_crc,
 };
-pub use records::{Record, RecordHeader, RecordHeaders, Records, RecordsSummary, summarize};
+pub use records::{
+    Record, RecordHeader, RecordHeaders, Records, RecordsSummary, places_without_key, summarize,
+};
 pub use validate::{Produced, inspect_produced, validate_produced};

@@ -173,6 +173,14 @@ pub fn summarize(header: &BatchHeader, records: &[u8]) -> Result<RecordsSummary,
     Ok(summary)
 }
 
+/// The places of the records without a key in uncompressed records that were summarized before: at
+/// most `count_max` of them, in order.
+pub fn places_without_key(header: &BatchHeader, records: &[u8], count_max: usize) -> Vec<u32> {
+    let records = (0..).zip(Records::new(header, records).map_while(Result::ok));
+    let keyless = records.filter(|(_, record)| record.key.is_none());
+    keyless.map(|(place, _)| place).take(count_max).collect()
+}
+
 /// Reads what records are made of. An error says what is wrong with the record.
 #[derive(Debug, Clone)]
 struct Cursor<'a> {
