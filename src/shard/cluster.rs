@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::connection::RequestContext;
+use super::operations::CLUSTER_OPERATIONS;
 use crate::wire::ErrorCode;
 use crate::wire::api::describe_cluster::{
     DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse,
@@ -26,7 +27,7 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         return shard.respond(context, &response);
     }
     let (image, settings) = (Arc::clone(&shard.image), Arc::clone(&shard.settings));
-    let response = DescribeClusterResponse {
+    let mut response = DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: &image.cluster_id,
         controller_id: settings.broker_id.0,
@@ -38,5 +39,8 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         }],
         ..Default::default()
     };
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
     shard.respond(context, &response);
 }

@@ -3,6 +3,7 @@
 use super::Shard;
 use super::ask::Question;
 use super::connection::{RequestContext, RequestKey};
+use super::operations::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
 use super::requests::CONTROLLER;
 use super::work::Work;
 use crate::base::TopicId;
@@ -67,16 +68,19 @@ fn respond(shard: &mut Shard, context: &RequestContext, request: &MetadataReques
         None => true,
         Some(topics) => topics.is_empty() && context.version == 0,
     };
-    let topics: Array<MetadataResponseTopic> = if wants_all {
+    let mut topics: Array<MetadataResponseTopic> = if wants_all {
         image.topics().map(|topic| describe(shard, topic)).collect()
     } else {
         let wanted = request.topics.iter().flatten();
         wanted.map(|topic| find(shard, &image, topic, context.version)).collect()
     };
-    for topic in &topics {
+    for topic in &mut topics {
         shard.metrics.error(context.api.code(), topic.error_code);
+        if request.include_topic_authorized_operations && topic.error_code == 0 {
+            topic.topic_authorized_operations = TOPIC_OPERATIONS;
+        }
     }
-    let response = MetadataResponse {
+    let mut response = MetadataResponse {
         brokers: smallvec![MetadataResponseBroker {
             node_id: settings.broker_id.0,
             host: &settings.advertised_host,
@@ -88,6 +92,9 @@ fn respond(shard: &mut Shard, context: &RequestContext, request: &MetadataReques
         topics,
         ..Default::default()
     };
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
     shard.respond(context, &response);
 }
 

@@ -36,6 +36,7 @@ mod mailbox;
 mod metadata;
 mod named_topic;
 mod opening;
+mod operations;
 mod outbox;
 mod partitions;
 mod produce;

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::connection::RequestContext;
+use super::operations::TOPIC_OPERATIONS;
 use crate::base::topic_name::topic_name_fault;
 use crate::metadata::Topic;
 use crate::wire::ErrorCode;
@@ -75,6 +76,7 @@ fn page<'i>(
         name: Some(&topic.name),
         topic_id: topic.id.0,
         partitions: (first..end).map(|index| partition(index, broker, leader_epoch)).collect(),
+        topic_authorized_operations: TOPIC_OPERATIONS,
         ..Default::default()
     }
 }

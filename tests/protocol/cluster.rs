@@ -31,6 +31,34 @@ fn the_cluster_is_described() {
     assert_eq!(response.cluster_id, id);
 }
 
+/// Goal: clients that ask what they may do hear of everything, and others of nothing.
+#[test]
+fn all_operations_are_allowed() {
+    const ALL_ON_TOPIC: i32 = 0b1101_1111_1000;
+    const ALL_ON_CLUSTER: i32 = 0b1_1111_1010_0000;
+    let (_broker, mut client) = start();
+    client.create_topic("a", 1, &[]);
+    for (asked, on_topic, on_cluster) in
+        [(true, ALL_ON_TOPIC, ALL_ON_CLUSTER), (false, i32::MIN, i32::MIN)]
+    {
+        let request = MetadataRequest {
+            topics: None,
+            include_cluster_authorized_operations: asked,
+            include_topic_authorized_operations: asked,
+            ..Default::default()
+        };
+        let metadata = client.call(10, &request);
+        assert_eq!(metadata.topics[0].topic_authorized_operations, on_topic);
+        assert_eq!(metadata.cluster_authorized_operations, on_cluster);
+        drop(metadata);
+        let include_cluster_authorized_operations = asked;
+        let request =
+            DescribeClusterRequest { include_cluster_authorized_operations, ..Default::default() };
+        let cluster = client.call(0, &request);
+        assert_eq!(cluster.cluster_authorized_operations, on_cluster);
+    }
+}
+
 /// Goal: sizes of all partitions, or of those asked for, and the disk's.
 #[test]
 fn log_directories_are_described() {
