@@ -172,6 +172,18 @@ impl Partitions {
         }
     }
 
+    /// The slot of a partition that takes appends. One whose log is still being made does: they
+    /// wait until it is on the disk.
+    ///
+    /// # Errors
+    /// As [`Partitions::find_open`].
+    pub fn find_appendable(&self, key: PartitionKey) -> Result<SlotId, ErrorCode> {
+        match self.find(key) {
+            Some(slot) if self.get(slot).state == PartitionState::Opening => Ok(slot),
+            _ => self.find_open(key),
+        }
+    }
+
     /// The partition in a slot.
     ///
     /// # Panics

@@ -312,7 +312,7 @@ impl Shard {
     ) {
         let size = batch.len() as u64;
         let now = self.now;
-        let slot = match self.partitions.find_open(partition) {
+        let slot = match self.partitions.find_appendable(partition) {
             Ok(slot) => slot,
             Err(code) => return self.answer_append(to, acks, Err(code.into())),
         };

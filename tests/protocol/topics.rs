@@ -7,6 +7,7 @@ use pinion::wire::ErrorCode;
 use pinion::wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use pinion::wire::api::create_topics::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+    CreateTopicsResponse,
 };
 use pinion::wire::api::delete_topics::DeleteTopicsRequest;
 use pinion::wire::api::describe_topic_partitions::{
@@ -344,5 +345,30 @@ fn topics_survive_restarts() {
         assert_eq!(client.topic_names(), ["kept"]);
         assert_eq!(client.call(12, &ask(&["kept"])).topics[0].topic_id, id);
         assert_eq!(client.topic_config("kept", "retention.ms"), ("9000".to_owned(), 1));
+    }
+}
+
+/// Goal: whoever sees a new topic may append to it at once, even before its creator has the
+/// answer. A refusal would make a producer send its first batch behind its second.
+#[test]
+fn a_topic_takes_records_as_soon_as_it_is_seen() {
+    let (broker, mut creator) = start();
+    let mut producer = WireClient::connect(&broker.bootstrap());
+    for round in 0..50 {
+        let name = format!("topic-{round}");
+        let topics = smallvec![CreatableTopic {
+            name: &name,
+            num_partitions: 8,
+            replication_factor: 1,
+            ..Default::default()
+        }];
+        let request = CreateTopicsRequest { topics, ..Default::default() };
+        let correlation_id = creator.send(7, &request).unwrap();
+        while !producer.topic_names().contains(&name) {}
+        for partition in 0..8 {
+            assert_eq!(producer.append((&name, partition), &batch("v", 1)), 0);
+        }
+        let created: CreateTopicsResponse<'_> = creator.receive(7, correlation_id).unwrap();
+        assert_eq!(created.topics[0].error_code, 0);
     }
 }
