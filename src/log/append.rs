@@ -31,7 +31,8 @@ impl Log {
     /// Assigns offsets to a batch and queues it; nothing is written before the turn ends.
     ///
     /// `batch` is the whole batch as it came, and `header` its header, validated as far as the
-    /// bytes alone allow.
+    /// bytes alone allow. A caller that knows the greatest timestamp of the records better than
+    /// the batch does may put it into `header`; it is then stamped into the stored batch.
     ///
     /// # Errors
     /// If the batch breaks a rule of the topic or of its producer's sequence, or if the log takes
@@ -90,7 +91,7 @@ impl Log {
         let mut stamped = *header;
         stamped.max_timestamp = max_timestamp.0;
         let pending = Pending {
-            header: self.stamp_header(&batch, max_timestamp, header.max_timestamp),
+            header: self.stamp_header(&batch, max_timestamp),
             records: batch.slice(HEADER_SIZE..),
             base_offset,
             last_offset: base_offset.plus(i64::from(header.last_offset_delta)),
@@ -117,17 +118,13 @@ impl Log {
         }
     }
 
-    fn stamp_header(
-        &self,
-        batch: &Bytes,
-        max_timestamp: Timestamp,
-        max_timestamp_sent: i64,
-    ) -> [u8; HEADER_SIZE] {
+    fn stamp_header(&self, batch: &Bytes, max_timestamp: Timestamp) -> [u8; HEADER_SIZE] {
         let (header, records) = batch.split_first_chunk().expect("a batch has a header");
         let stamped = stamp(header, self.log_end.0, self.leader_epoch.0);
         let timestamp_type = self.config.timestamp_type;
         let keeps = timestamp_type == TimestampType::CreateTime;
-        if keeps && max_timestamp.0 == max_timestamp_sent {
+        let sent = BatchHeader::parse(batch).map(|sent| sent.max_timestamp);
+        if keeps && sent == Ok(max_timestamp.0) {
             return stamped;
         }
         stamp_timestamp(&stamped, records, timestamp_type, max_timestamp.0)

@@ -4,6 +4,9 @@ use crate::base::Offset;
 use crate::io::jobs::with_suffix;
 use std::path::{Path, PathBuf};
 
+/// No log gets this far; so that sums of offsets stay within their type.
+const OFFSET_MAX: i64 = 1 << 62;
+
 /// A kind of file that belongs to a segment; its name is the segment's base offset in 20 digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentPart {
@@ -69,7 +72,8 @@ pub fn parse_segment_name(name: &str) -> Option<(Offset, SegmentPart)> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    Some((Offset(digits.parse().ok()?), part))
+    let offset: i64 = digits.parse().ok()?;
+    (offset <= OFFSET_MAX).then_some((Offset(offset), part))
 }
 
 #[cfg(test)]

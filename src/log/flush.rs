@@ -123,7 +123,11 @@ impl Log {
             self.high_watermark.advance(readable);
         }
         self.update_recovery_point();
-        out.facts.push(LogFact::Advanced);
+        let positions = (self.high_watermark.offset, self.acknowledged());
+        if positions != self.announced {
+            self.announced = positions;
+            out.facts.push(LogFact::Advanced);
+        }
     }
 
     /// A failed sync, or the loss of a directory entry, ends the log until the next start: the

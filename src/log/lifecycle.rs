@@ -9,12 +9,13 @@ use super::producer_state::Producers;
 use super::roll::{RETRY_DELAY, Roll, Rolling};
 use super::seal::{Sealing, Upkeep};
 use super::segment::{Indexes, Segment, SegmentFile};
+use super::sweep::{condemned_path, displaced_path};
 use super::tail::Tail;
 use super::{
     Log, LogConfig, LogFact, LogIdentity, LogOut, State, partition_metadata, producer_snapshot,
 };
 use crate::base::{LeaderEpoch, Now, Offset};
-use crate::io::jobs::{Job, Lane, Step, replace_file, with_suffix};
+use crate::io::jobs::{Job, Lane, Step, replace_file};
 use crate::io::{IoError, OpenMode};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -79,20 +80,27 @@ impl Log {
             producers: Producers::default(),
             epochs: Epochs::default(),
             operations: Operations::default(),
+            announced: (Offset::ZERO, Offset::ZERO),
             is_ending: false,
             config,
         };
-        log.push_creation();
+        log.push_creation(true);
         log.start_rolling(now, out);
         log
     }
 
-    pub(super) fn push_creation(&mut self) {
+    /// `is_first` moves away what a deleted topic of the same name may have left.
+    pub(super) fn push_creation(&mut self, is_first: bool) {
         let directory = &self.identity.directory;
         let metadata = partition_metadata::encode(self.identity.topic_id).into_bytes();
         let first = segment_path(directory, Offset::ZERO, SegmentPart::Log);
         let parent = directory.parent().map(PathBuf::from).unwrap_or_default();
-        let mut steps = vec![Step::MakeDirectory(directory.clone()), Step::SyncDirectory(parent)];
+        let mut steps = Vec::new();
+        if is_first {
+            let to = displaced_path(directory, self.identity.topic_id);
+            steps.push(Step::Rename { from: directory.clone(), to, optional: true });
+        }
+        steps.extend([Step::MakeDirectory(directory.clone()), Step::SyncDirectory(parent)]);
         steps.extend(replace_file(directory.join(METADATA_NAME), metadata));
         steps.push(Step::Open(first, OpenMode::CreateEmpty));
         steps.push(Step::SyncDirectory(directory.clone()));
@@ -263,8 +271,7 @@ impl Log {
 
     /// The name that a directory has while it is being deleted, as Kafka forms it.
     fn condemned_directory(&self) -> PathBuf {
-        let id = self.identity.topic_id.0.simple();
-        with_suffix(&self.identity.directory, &format!(".{id}-delete"))
+        condemned_path(&self.identity.directory, self.identity.topic_id)
     }
 
     /// A directory that is not empty is listed and swept; one that resists is left to the next

@@ -14,7 +14,7 @@
 //! | `read`, `lookup`, `offset_search` | read plans, and the steps to find one |
 //! | `retention`, `retire` | what is old, and how its files go |
 //! | `recovery`, `scan` | what a start finds |
-//! | `lifecycle` | create, close, delete |
+//! | `lifecycle`, `sweep` | create, close, delete |
 //! | `producer_state`, `epochs`, `offset_index`, `time_index`, … | state and file formats |
 //!
 //! `docs/FORMAT.md` has the layout of the files and what a crash leaves of them.
@@ -51,6 +51,7 @@ mod scan;
 mod seal;
 mod segment;
 mod segment_scan;
+pub mod sweep;
 mod tail;
 mod time_index;
 mod trust;
@@ -175,6 +176,8 @@ pub struct Log {
     producers: Producers,
     epochs: Epochs,
     operations: Operations,
+    /// What the last `Advanced` told: the high watermark, and what is acknowledged.
+    announced: (Offset, Offset),
     /// Whether the log is being closed or deleted.
     is_ending: bool,
 }

@@ -1,7 +1,7 @@
 //! What a start finds: segments are opened, what a crash may have torn is scanned, a torn tail is
 //! cut, damage elsewhere is reported and fenced off.
 
-use super::checkpoint::{self, EpochStart};
+use super::checkpoint;
 use super::epochs::Epochs;
 use super::error::LogError;
 use super::files::{EPOCHS_NAME, METADATA_NAME, SegmentPart, segment_path};
@@ -14,10 +14,11 @@ use super::recovery_report::{DamageReport, RecoveryReport};
 use super::seal::Sealing;
 use super::segment::{Indexes, Segment, SegmentFile};
 use super::segment_scan::{ScanState, Scanned, SegmentScan};
+use super::sweep::{displaced_path, remove_directory};
 use super::tail::Tail;
 use super::trust::Damage;
 use super::{Log, LogConfig, LogIdentity, State, partition_metadata, producer_snapshot};
-use crate::base::{LeaderEpoch, Now, Offset};
+use crate::base::{LeaderEpoch, Now, Offset, TopicId};
 use crate::io::{Io, IoError, OpenMode, Startup};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ pub(super) struct Recovery<'a, 'io, I: Io> {
     /// Batches below this offset are in `producers` already.
     pub producers_as_of: Offset,
     pub epochs: Epochs,
+    /// The epochs as the checkpoint had them.
+    pub epochs_before: Epochs,
     /// Where the first epoch began, as the checkpoint said.
     pub epochs_start: Option<Offset>,
 }
@@ -85,6 +88,7 @@ impl Log {
             durable: Offset::ZERO,
             scans_all: false,
             epochs: Epochs::default(),
+            epochs_before: Epochs::default(),
             epochs_start: None,
         };
         recovery.ensure_directory(&identity)?;
@@ -136,6 +140,7 @@ impl<I: Io> Recovery<'_, '_, I> {
             producers: self.producers,
             epochs: self.epochs,
             operations: Default::default(),
+            announced: (end.offset, end.offset),
             is_ending: false,
             config: self.config,
         };
@@ -149,17 +154,31 @@ impl<I: Io> Recovery<'_, '_, I> {
     fn ensure_directory(&mut self, identity: &LogIdentity) -> Result<(), LogError> {
         let directory = self.directory.clone();
         let at = |source| LogError::Io { path: directory.clone(), source };
+        let path = directory.join(METADATA_NAME);
+        let known = self.startup.read_file(&path).map_err(at)?;
+        let known_id = known.as_deref().and_then(partition_metadata::parse);
+        if known_id == Some(identity.topic_id) {
+            return Ok(());
+        }
+        if known_id.is_some_and(|known_id| is_another(known_id, identity.topic_id)) {
+            self.displace(identity.topic_id).map_err(at)?;
+        }
         self.startup.make_directory(&directory).map_err(at)?;
         if let Some(parent) = directory.parent() {
             self.startup.sync_directory(parent).map_err(at)?;
         }
-        let path = directory.join(METADATA_NAME);
-        let known = self.startup.read_file(&path).map_err(at)?;
-        if known.as_deref().and_then(partition_metadata::parse) != Some(identity.topic_id) {
-            let content = partition_metadata::encode(identity.topic_id);
-            self.startup.replace_file(&path, content.as_bytes()).map_err(at)?;
+        let content = partition_metadata::encode(identity.topic_id);
+        self.startup.replace_file(&path, content.as_bytes()).map_err(at)
+    }
+
+    /// Moves away the directory of a deleted topic of the same name.
+    fn displace(&mut self, topic_id: TopicId) -> Result<(), IoError> {
+        let to = displaced_path(&self.directory, topic_id);
+        match remove_directory(self.startup, &to) {
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => {}
         }
-        Ok(())
+        self.startup.rename(&self.directory, &to)
     }
 
     /// Reads the epoch checkpoint; a damaged one is made again from the batches.
@@ -177,6 +196,7 @@ impl<I: Io> Recovery<'_, '_, I> {
             Ok(starts) => {
                 self.epochs_start = starts.first().map(|first| first.start);
                 self.epochs = Epochs::new(starts);
+                self.epochs_before = self.epochs.clone();
             }
             Err(_) => self.distrust_checkpoints(&path),
         }
@@ -255,6 +275,11 @@ impl<I: Io> Recovery<'_, '_, I> {
         for (index, &(base_offset, length)) in bases.iter().enumerate() {
             let later = &bases[index + 1..];
             let next = later.first().map(|(next, _)| *next);
+            let reached = segments.back().map_or(base_offset, |last| last.next_offset);
+            if base_offset < reached {
+                let path = self.path(base_offset, SegmentPart::Log);
+                return Err(LogError::Overlap { path, expected: reached });
+            }
             let is_last = later.iter().all(|(_, length)| *length == 0);
             let Scanned { segment, is_torn } =
                 self.open_segment(base_offset, length, next, is_last, scan_from)?;
@@ -412,15 +437,12 @@ impl<I: Io> Recovery<'_, '_, I> {
         let end = segments.back().map_or(Offset::ZERO, |segment| segment.next_offset);
         self.epochs.truncate_end(end);
         self.epochs.truncate_start(self.log_start(segments));
+        if self.epochs == self.epochs_before {
+            return Ok(());
+        }
         let path = self.directory.join(EPOCHS_NAME);
         let at = |source| LogError::Io { path: path.clone(), source };
         let content = checkpoint::encode_epochs(self.epochs.starts());
-        let known = self.startup.read_file(&path).map_err(at)?;
-        let starts: &[EpochStart] = self.epochs.starts();
-        let is_same = known.as_deref() == Some(content.as_bytes());
-        if is_same || (known.is_none() && starts.is_empty()) {
-            return Ok(());
-        }
         self.startup.replace_file(&path, content.as_bytes()).map_err(at)
     }
 
@@ -454,4 +476,11 @@ impl<I: Io> Recovery<'_, '_, I> {
         }
         self.resume_from_indexes(scan, scan_from)
     }
+}
+
+/// Whether an id is that of another topic. Random ids differ in about half of their bits; one that
+/// differs in a few is the same, damaged, and no reason to give up the records.
+fn is_another(found: TopicId, expected: TopicId) -> bool {
+    const DAMAGED_BITS_MAX: u32 = 16;
+    (found.0.as_u128() ^ expected.0.as_u128()).count_ones() > DAMAGED_BITS_MAX
 }

@@ -229,7 +229,7 @@ impl Log {
         if is_due {
             self.roll.retry_at = None;
             if self.state == State::Creating && self.roll.lane.is_idle() {
-                self.push_creation();
+                self.push_creation(false);
             }
         }
     }

@@ -157,7 +157,8 @@ impl Segment {
         let Indexes::Memory { offsets, times } = &mut self.indexes else {
             unreachable!("a segment that grows has its indexes in memory");
         };
-        let position = u32::try_from(span.position).expect("a segment stays below 4 GiB");
+        // No writer makes so large a segment, but one may be found.
+        let Ok(position) = u32::try_from(span.position) else { return };
         offsets.push(OffsetEntry { relative_offset, position });
         if let Some(entry) = newest {
             times.push(entry);

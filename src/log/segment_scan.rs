@@ -315,6 +315,10 @@ impl<I: Io> Recovery<'_, '_, I> {
         segment: &Segment,
         header: &BatchHeader,
     ) -> bool {
+        // What does not fit an index does not belong here.
+        if header.last_offset().saturating_sub(segment.base_offset.0) > i64::from(i32::MAX) {
+            return false;
+        }
         let is_next = header.base_offset == segment.next_offset.0;
         let epoch = LeaderEpoch(header.partition_leader_epoch);
         if is_next && self.epochs.epoch_of(segment.next_offset) == Some(epoch) {
@@ -498,10 +502,14 @@ impl<I: Io> Recovery<'_, '_, I> {
 
     /// Cuts the torn tail and makes what is left durable.
     fn finish_scan(&mut self, scan: &SegmentScan, segment: &Segment) -> Result<(), IoError> {
-        if segment.size < scan.length {
+        let is_cut = segment.size < scan.length;
+        if is_cut {
             self.startup.truncate(scan.file, segment.size)?;
         }
-        self.startup.sync(scan.file)
+        if is_cut || !self.hints.clean {
+            self.startup.sync(scan.file)?;
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,9 @@ use std::collections::VecDeque;
 /// A write takes no more than this; what is left makes the next one.
 const WRITE_SIZE_MAX: u64 = 16 << 20;
 
+/// Room for so many batches is kept between writes.
+const BATCHES_KEPT: usize = 64;
+
 /// A batch that has offsets and waits to be written.
 #[derive(Debug)]
 pub struct Pending {
@@ -70,6 +73,24 @@ impl Writes {
     /// Whether nothing waits and nothing is in flight.
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// Keeps the memory of a completed write for the next one, unless it was unusually much.
+    fn keep(&mut self, mut gather: Gather) {
+        if gather.piece_count() <= 2 * BATCHES_KEPT {
+            gather.clear();
+            self.gather = gather;
+        }
+    }
+
+    /// Gives memory back after a burst: thousands of logs would hold on to it.
+    fn shrink(&mut self) {
+        if self.in_flight.capacity() > BATCHES_KEPT {
+            self.in_flight.shrink_to(BATCHES_KEPT / 4);
+        }
+        if self.queue.is_empty() && self.queue.capacity() > BATCHES_KEPT {
+            self.queue.shrink_to(BATCHES_KEPT / 4);
+        }
     }
 
     /// Moves batches of one segment from the queue into a gather, as many as one write takes.
@@ -140,10 +161,9 @@ impl Log {
         out: &mut LogOut,
     ) {
         match result {
-            Ok(Output::Written(mut gather)) => {
-                gather.clear();
+            Ok(Output::Written(gather)) => {
                 self.writes.lacks_space = false;
-                self.writes.gather = gather;
+                self.writes.keep(gather);
             }
             Ok(other) => unreachable!("write gave {other:?}"),
             Err(error) => {
@@ -183,6 +203,7 @@ impl Log {
         self.producers.settle(mark.offset);
         self.writes.in_flight = spans;
         self.writes.in_flight.clear();
+        self.writes.shrink();
     }
 
     /// The segment of the write in flight: the last one that has a file.

@@ -13,6 +13,7 @@ use crate::base::timers::Timers;
 use crate::base::{Offset, ShardId};
 use crate::io::{Io, IoError, Socket, Startup};
 use crate::log::checkpoint::{LOG_START_NAME, RECOVERY_POINT_NAME, parse_partition_offsets};
+use crate::log::sweep::sweep_deleted;
 use crate::log::{Log, LogError, RecoveryHints};
 use crate::metadata::{Image, MetadataLog, Opening, RecoveryReport, StartError};
 use crate::metrics::ShardMetrics;
@@ -148,6 +149,11 @@ pub fn open_partitions<I: Io>(
 ) -> Result<(), OpenError> {
     let mut startup = Startup::new(io);
     let directory = shard.settings.data_directory.clone();
+    if shard.id == ShardId(0) {
+        for path in sweep_deleted(&mut startup, &directory)? {
+            tracing::info!(path = %path.display(), "removed what was left of a deleted partition");
+        }
+    }
     let recovery_points = read_checkpoint(&mut startup, &directory.join(RECOVERY_POINT_NAME))?;
     let log_starts = read_checkpoint(&mut startup, &directory.join(LOG_START_NAME))?;
     let image = Arc::clone(&shard.image);

@@ -234,7 +234,10 @@ fn note_log_operation(counters: &mut Counters, op: &Op) {
 impl Shard {
     pub(super) fn on_log(&mut self, slot: u32, operation: u32, result: Result<Output, IoError>) {
         let now = self.now;
-        if let Err(error) = &result {
+        // A log tries some names that need not be there.
+        if let Err(error) = &result
+            && !error.is_not_found()
+        {
             self.metrics.counters.log_errors += 1;
             tracing::error!(%error, "an operation on a log failed");
         }

@@ -42,13 +42,18 @@ pub struct Bench {
     pub in_flight: Vec<(LogToken, Op)>,
     pub facts: Vec<LogFact>,
     pub epoch: i32,
+    /// Which topic has the name `t`.
+    pub topic: u64,
     out: LogOut,
 }
 
-fn identity() -> LogIdentity {
+fn identity(topic: u64) -> LogIdentity {
     LogIdentity {
         topic: "t".into(),
-        topic_id: TopicId::from_random(1, 2),
+        topic_id: TopicId::from_random(
+            topic.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            topic.wrapping_mul(0xD1B5_4A32_D192_ED03),
+        ),
         partition: PartitionIndex(0),
         directory: PathBuf::from("d/t-0"),
     }
@@ -66,12 +71,21 @@ impl Bench {
 
     /// A log whose creation has just begun.
     pub fn creating(config: LogConfig) -> Bench {
-        let disk = Disk::new();
+        Bench::creating_on(Disk::new(), 1, config)
+    }
+
+    /// A new topic's log in the place of this one.
+    pub fn created_anew(self, topic: u64) -> Bench {
+        Bench::creating_on(self.disk, topic, LogConfig::clone(&self.config))
+    }
+
+    fn creating_on(disk: Disk, topic: u64, config: LogConfig) -> Bench {
         let config = Arc::new(config);
         let mut out = LogOut::default();
-        let log = Log::create(identity(), Arc::clone(&config), LeaderEpoch(0), disk.now, &mut out);
+        let log =
+            Log::create(identity(topic), Arc::clone(&config), LeaderEpoch(0), disk.now, &mut out);
         let in_flight = out.ops.drain(..).collect();
-        Bench { disk, log, config, in_flight, facts: Vec::new(), epoch: 0, out }
+        Bench { disk, log, config, in_flight, facts: Vec::new(), epoch: 0, topic, out }
     }
 
     /// Takes out what the log wants.
@@ -179,7 +193,8 @@ impl Bench {
         let mut startup = Startup::new(&mut self.disk);
         let config = Arc::clone(&self.config);
         let epoch = LeaderEpoch(self.epoch);
-        let (log, report) = Log::recover(&mut startup, identity(), config, epoch, hints).unwrap();
+        let (log, report) =
+            Log::recover(&mut startup, identity(self.topic), config, epoch, hints).unwrap();
         self.log = log;
         report
     }

@@ -7,7 +7,9 @@ mod bench;
 mod damage;
 mod disk;
 mod faults;
+mod lifecycle;
 mod retention;
+mod settings;
 
 use super::LogConfig;
 
