@@ -58,6 +58,24 @@ pub enum Question {
     Hurry,
 }
 
+impl Question {
+    /// The partition that it is about, if it is about one.
+    pub fn partition(&self) -> Option<PartitionKey> {
+        match self {
+            Question::Append { partition, .. }
+            | Question::ListOffset { partition, .. }
+            | Question::EpochEnd { partition, .. }
+            | Question::DeleteRecords { partition, .. }
+            | Question::DescribeProducers { partition } => Some(*partition),
+            Question::Fetch(_)
+            | Question::DescribeLogs
+            | Question::Control { .. }
+            | Question::CreateMissing { .. }
+            | Question::Hurry => None,
+        }
+    }
+}
+
 /// When a produce is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acks {

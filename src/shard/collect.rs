@@ -7,6 +7,7 @@ use super::work::Work;
 use crate::base::ShardId;
 use crate::wire::ErrorCode;
 use bytes::Bytes;
+use std::collections::HashSet;
 
 /// A request whose owners have not all answered.
 ///
@@ -31,14 +32,18 @@ pub type Answers = std::vec::IntoIter<Answer>;
 pub type Asking = Result<(ShardId, Question), ErrorCode>;
 
 /// Asks `questions`, and calls `finish` when all are answered; one that has nobody to ask counts
-/// as refused.
+/// as refused, and so does one about a partition that was asked about before: a small request must
+/// not ask for the same large thing again and again.
 pub(super) fn start(
     shard: &mut Shard,
     context: &RequestContext,
     body: &Bytes,
-    questions: Vec<Asking>,
+    mut questions: Vec<Asking>,
     finish: Finish,
 ) {
+    if questions.len() > 1 {
+        refuse_repetitions(&mut questions);
+    }
     let refused = |asking: &Asking| asking.as_ref().err().map(|code| Answer::from(*code));
     let answers: Vec<Option<Answer>> = questions.iter().map(refused).collect();
     let missing = answers.iter().filter(|answer| answer.is_none()).count();
@@ -51,6 +56,16 @@ pub(super) fn start(
     for (asking, part) in questions.into_iter().zip(0u32..) {
         if let Ok((owner, question)) = asking {
             shard.ask(owner, context.key, part, question);
+        }
+    }
+}
+
+fn refuse_repetitions(questions: &mut [Asking]) {
+    let mut seen = HashSet::new();
+    for asking in questions {
+        let partition = asking.as_ref().ok().and_then(|(_, question)| question.partition());
+        if partition.is_some_and(|partition| !seen.insert(partition)) {
+            *asking = Err(ErrorCode::InvalidRequest);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::wire::api::describe_configs::{
 };
 use crate::wire::api::{alter_configs as replacing, incremental_alter_configs as altering};
 use bytes::Bytes;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The resource types that have configs here.
@@ -31,8 +32,15 @@ pub(super) fn on_describe(shard: &mut Shard, context: &RequestContext, body: &By
     let Some(request) = shard.decode::<DescribeConfigsRequest>(context, body) else { return };
     let image = Arc::clone(&shard.image);
     let broker = shard.settings.broker_id;
+    let mut seen = HashSet::new();
     let resources = request.resources.iter();
-    described = resources.map(|resource| describe(&image, broker, resource)).collect();
+    described = resources
+        .map(|wanted| match seen.insert((wanted.resource_type, wanted.resource_name)) {
+            true => describe(&image, broker, wanted),
+            // Listing everything once for each mention would let a small request ask for much.
+            false => Err(MetadataError::Request("The resource is named more than once.".into())),
+        })
+        .collect();
     texts = described.iter().map(error_text).collect();
     let results = request.resources.iter().zip(described.iter().zip(&texts));
     let response = DescribeConfigsResponse {

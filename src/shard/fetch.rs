@@ -82,6 +82,11 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         let topic = NamedTopic::find(&image, by_id, data.topic, data.topic_id);
         add_topic(shard, &mut pending, &mut groups, topic, data);
     }
+    let asked: usize = groups.iter().map(|(_, partitions)| partitions.len()).sum();
+    if asked as i64 > image.partition_count() {
+        let why = format!("a fetch of {asked} partitions, more than there are");
+        return shard.refuse(context.key.connection, &why);
+    }
     ask_owners(shard, pending, groups, &request);
 }
 

@@ -9,12 +9,12 @@ use super::token::Target;
 use crate::base::ShardId;
 use crate::io::{IoError, Op, Output};
 use crate::wire::api::describe_log_dirs::{
-    DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse,
-    DescribeLogDirsResult, DescribeLogDirsTopic,
+    DescribableLogDirTopic, DescribeLogDirsPartition, DescribeLogDirsRequest,
+    DescribeLogDirsResponse, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use bytes::Bytes;
 use smallvec::smallvec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Asks every shard.
@@ -29,12 +29,15 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
 
 fn finish(shard: &mut Shard, context: &RequestContext, body: &Bytes, answers: Answers) {
     let Some(request) = shard.decode::<DescribeLogDirsRequest>(context, body) else { return };
+    let wanted = wanted_logs(&request);
     let mut logs: Vec<LogDescription> = answers
         .flat_map(|answer| match answer {
             Answer::Logs(logs) => logs,
             other => unreachable!("logs were asked for, not {other:?}"),
         })
-        .filter(|log| is_wanted(&request, log))
+        .filter(|log| {
+            wanted.as_ref().is_none_or(|wanted| wanted.contains(&(&*log.topic.name, log.index.0)))
+        })
         .collect();
     logs.sort_by(|a, b| (&a.topic.name, a.index).cmp(&(&b.topic.name, b.index)));
     let mut topics: BTreeMap<&str, DescribeLogDirsTopic> = BTreeMap::new();
@@ -63,11 +66,14 @@ fn finish(shard: &mut Shard, context: &RequestContext, body: &Bytes, answers: An
     shard.respond(context, &response);
 }
 
-fn is_wanted(request: &DescribeLogDirsRequest, log: &LogDescription) -> bool {
-    let Some(topics) = &request.topics else { return true };
-    topics
-        .iter()
-        .any(|topic| topic.topic == &*log.topic.name && topic.partitions.contains(&log.index.0))
+/// The logs that a request names; `None` for all.
+fn wanted_logs<'a>(request: &DescribeLogDirsRequest<'a>) -> Option<HashSet<(&'a str, i32)>> {
+    let topics = request.topics.as_ref()?;
+    let logs_of = |topic: &DescribableLogDirTopic<'a>| {
+        let name = topic.topic;
+        topic.partitions.iter().map(move |index| (name, *index)).collect::<Vec<_>>()
+    };
+    Some(topics.iter().flat_map(logs_of).collect())
 }
 
 impl Shard {

@@ -3,11 +3,25 @@
 use super::Shard;
 use super::ask::PartitionKey;
 use super::routing::ReplyTo;
-use super::slots::SlotId;
+use super::slots::{SlotId, Slots};
 use super::token::Target;
 use crate::io::{IoError, Op, Output};
 use crate::log::{Lookup as LogLookup, OffsetLookup};
 use crate::wire::ErrorCode;
+use std::collections::VecDeque;
+
+/// Reads that a shard has under way at a time, so that a request for many partitions does not
+/// fill the memory with what it reads.
+const IN_FLIGHT_MAX: usize = 32;
+
+/// The reads that answers of this shard wait for.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    slots: Slots<Lookup>,
+    in_flight: usize,
+    /// Those whose turn has not come, in the order of their coming.
+    queue: VecDeque<SlotId>,
+}
 
 /// A read under way for a partition of this shard.
 #[derive(Debug)]
@@ -28,24 +42,37 @@ pub enum LookupPurpose {
 }
 
 impl Shard {
-    /// Begins a read.
+    /// Begins a read, or has it wait for its turn.
     pub(super) fn look_up(&mut self, lookup: Lookup) {
-        let (file, position, length) = match &lookup.purpose {
-            LookupPurpose::Fetch { lookup, .. } => lookup.range(),
-            LookupPurpose::Offset { lookup, .. } => lookup.range(),
-        };
-        let id = self.lookups.insert(lookup);
-        let buffer = Vec::new();
-        let op = Op::Read { file, position, buffer, length };
-        self.ops.push((Target::Lookup { slot: id.slot }.token(), op));
+        let id = self.lookups.slots.insert(lookup);
+        self.lookups.queue.push_back(id);
+        self.begin_lookups();
+    }
+
+    fn begin_lookups(&mut self) {
+        while self.lookups.in_flight < IN_FLIGHT_MAX {
+            let Some(id) = self.lookups.queue.pop_front() else { return };
+            let Some(lookup) = self.lookups.slots.get(id) else {
+                unreachable!("a lookup stays until its read completes");
+            };
+            let (file, position, length) = match &lookup.purpose {
+                LookupPurpose::Fetch { lookup, .. } => lookup.range(),
+                LookupPurpose::Offset { lookup, .. } => lookup.range(),
+            };
+            self.lookups.in_flight += 1;
+            let op = Op::Read { file, position, buffer: Vec::new(), length };
+            self.ops.push((Target::Lookup { slot: id.slot }.token(), op));
+        }
     }
 
     /// Takes the bytes to whoever waits for them.
     pub(super) fn on_lookup(&mut self, slot: u32, result: Result<Output, IoError>) {
-        let Some((id, _)) = self.lookups.at(slot) else {
+        let Some((id, _)) = self.lookups.slots.at(slot) else {
             unreachable!("a lookup stays until its read completes");
         };
-        let Some(lookup) = self.lookups.remove(id) else { return };
+        let Some(lookup) = self.lookups.slots.remove(id) else { return };
+        self.lookups.in_flight -= 1;
+        self.begin_lookups();
         let bytes = match result {
             Ok(Output::Read(bytes)) => Ok(bytes),
             Ok(other) => unreachable!("read gave {other:?}"),

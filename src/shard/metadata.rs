@@ -16,6 +16,7 @@ use crate::wire::api::metadata::{
 use crate::wire::{Array, ErrorCode};
 use bytes::Bytes;
 use smallvec::smallvec;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// A request that waits for topics to be created.
@@ -53,8 +54,9 @@ fn missing_names(shard: &Shard, request: &MetadataRequest) -> Vec<String> {
         return Vec::new();
     }
     let topics = request.topics.iter().flatten();
-    let names = topics.filter_map(|topic| topic.name);
+    let names: BTreeSet<&str> = topics.filter_map(|topic| topic.name).collect();
     names
+        .into_iter()
         .filter(|name| shard.image.topic(name).is_none() && topic_name_fault(name).is_none())
         .map(str::to_owned)
         .collect()
@@ -71,7 +73,10 @@ fn respond(shard: &mut Shard, context: &RequestContext, request: &MetadataReques
     let mut topics: Array<MetadataResponseTopic> = if wants_all {
         image.topics().map(|topic| describe(shard, topic)).collect()
     } else {
+        // However often a topic is named, it is described once, as in Kafka.
+        let mut seen = HashSet::new();
         let wanted = request.topics.iter().flatten();
+        let wanted = wanted.filter(|topic| seen.insert((topic.name, topic.topic_id)));
         wanted.map(|topic| find(shard, &image, topic, context.version)).collect()
     };
     for topic in &mut topics {

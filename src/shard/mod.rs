@@ -71,7 +71,7 @@ use ask::PartitionKey;
 use checkpoint::Checkpoints;
 use connection::{Connection, RequestKey};
 use controller::Controller;
-use lookups::Lookup;
+use lookups::Lookups;
 use memory::ReceiveMemory;
 use partitions::Partitions;
 use reads::FetchTask;
@@ -113,7 +113,7 @@ pub struct Shard {
     /// Logs to be made once a deleted topic's directory is gone.
     deferred_logs: Vec<PartitionKey>,
     fetches: Slots<FetchTask>,
-    lookups: Slots<Lookup>,
+    lookups: Lookups,
 
     controller: Option<Controller>,
     checkpoints: Checkpoints,

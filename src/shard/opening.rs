@@ -96,7 +96,7 @@ impl Shard {
             unsettled_logs: 0,
             deferred_logs: Vec::new(),
             fetches: Slots::default(),
-            lookups: Slots::default(),
+            lookups: Default::default(),
             controller: None,
             checkpoints: Checkpoints::default(),
             disk_space: (-1, -1),

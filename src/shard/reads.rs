@@ -14,6 +14,10 @@ use crate::log::ReadStep;
 use crate::wire::ErrorCode;
 use std::time::Duration;
 
+/// Parts of one fetch that wait for reads at a time. What they find may use up all that the fetch
+/// may have, so that the other parts need no reads.
+const LOOKUPS_MAX: u32 = 8;
+
 /// A fetch that this shard serves for some connection.
 #[derive(Debug)]
 pub struct FetchTask {
@@ -129,9 +133,13 @@ impl Shard {
         self.fetches.put_back(id, task);
     }
 
-    /// Plans every part that is not settled, in the order of the request.
+    /// Plans every part that is not settled, in the order of the request, as long as not too many
+    /// of them wait for reads; the rest follows when those are done.
     fn plan_parts(&mut self, id: SlotId, task: &mut FetchTask) {
         for index in 0..task.partitions.len() {
+            if task.lookups == LOOKUPS_MAX {
+                return;
+            }
             if task.states[index] == PartState::Open {
                 let wanted = task.partitions[index];
                 let step = self.read_step(task, &wanted);

@@ -19,6 +19,7 @@ use crate::wire::api::create_topics::{
 use crate::wire::api::delete_topics::{
     DeletableTopicResult, DeleteTopicsRequest, DeleteTopicsResponse,
 };
+use std::collections::HashMap;
 
 /// A topic as it will be, for the response.
 struct Created {
@@ -35,10 +36,13 @@ pub(super) fn create(
 ) -> Decision {
     let mut draft = Draft::of(controller);
     let mut created = Vec::new();
+    let mut namesakes: HashMap<&str, u32> = HashMap::new();
+    for topic in &request.topics {
+        *namesakes.entry(topic.name).or_default() += 1;
+    }
     for topic in &request.topics {
         let id = controller.new_topic_id();
-        let namesakes = request.topics.iter().filter(|other| other.name == topic.name);
-        let is_repeated = namesakes.count() > 1;
+        let is_repeated = namesakes[topic.name] > 1;
         draft.add(|image, broker| match is_repeated {
             true => Err(MetadataError::Request(format!("Duplicate topic name: {}", topic.name))),
             false => check_new(image, broker, topic, id),
