@@ -24,4 +24,8 @@ mod support;
 #[path = "../wire_client/mod.rs"]
 mod wire_client;
 
+mod amplify;
+mod hostile;
 mod kills;
+mod process;
+mod slow;
