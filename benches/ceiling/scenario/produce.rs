@@ -10,7 +10,7 @@ use std::io;
 
 /// Batches of 64 KiB on 8 connections.
 pub fn large(plan: &Plan) -> io::Result<()> {
-    compare("produce-64k", plan, LARGE, 1 << 30)
+    compare("produce-64k", plan, LARGE, 512 << 20)
 }
 
 /// Batches of 1 KiB, 16 in flight on each of 8 connections.
@@ -29,7 +29,7 @@ const LARGE: Shape = Shape {
 
 /// The broker with a thousand partitions, and with one; the same bytes in the same requests.
 pub fn many_partitions(plan: &Plan) -> io::Result<()> {
-    let bytes = plan.scaled(1 << 30);
+    let bytes = plan.scaled(512 << 20);
     let shapes = [Shape { partition_count: 1000, ..LARGE }, LARGE];
     let tapes = shapes.map(Tape::new);
     let mut runs = [const { Vec::new() }; 2];
@@ -85,6 +85,7 @@ fn run(plan: &Plan, server: &Server, tape: &Tape, bytes: u64) -> io::Result<Run>
     let requests = bytes / tape.shape.batch_size as u64;
     // Long enough that every partition has had its first batch.
     let warm_up = (requests / 8).max(tape.shape.partition_count as u64);
+    server.touch_memory()?;
     plan.on_client_core(|| load::produce::run(server, tape, warm_up, requests))
 }
 
