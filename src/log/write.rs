@@ -12,7 +12,10 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// A write takes no more than this; what is left makes the next one.
-const WRITE_SIZE_MAX: u64 = 16 << 20;
+///
+/// Beyond it a write gains nothing, holds up the answers to its first batches, and has the page
+/// cache look for 2 MiB of contiguous memory, which costs more than the copy.
+const WRITE_SIZE_MAX: u64 = 1 << 20;
 
 /// Room for so many batches is kept between writes.
 const BATCHES_KEPT: usize = 64;
