@@ -226,7 +226,7 @@ impl Log {
             self.check_retention(now, out);
         }
         self.purge_retired(now, out);
-        self.retry_creation(now);
+        self.retry_creation(now, out);
         self.end_of_tick(now, out);
     }
 

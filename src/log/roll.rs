@@ -224,12 +224,13 @@ impl Log {
     }
 
     /// Whether a failed attempt to make the directory is due again.
-    pub(super) fn retry_creation(&mut self, now: Now) {
+    pub(super) fn retry_creation(&mut self, now: Now, out: &mut LogOut) {
         let is_due = self.roll.retry_at.is_some_and(|at| at <= now.monotonic);
         if is_due {
             self.roll.retry_at = None;
             if self.state == State::Creating && self.roll.lane.is_idle() {
                 self.push_creation(false);
+                self.start_rolling(now, out);
             }
         }
     }

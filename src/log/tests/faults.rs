@@ -55,15 +55,15 @@ fn every_operation_may_fail() {
             let mut acknowledged: Vec<(i64, String)> = Vec::new();
             for round in 0..40 {
                 let value = format!("value {round} to fill");
-                if let Ok(appended) = bench.append(batch(&[&value])) {
-                    bench.settle();
-                    if bench.log.acknowledged() > appended.last_offset
-                        && bench.log.positions().written > appended.last_offset
-                    {
-                        acknowledged.push((appended.base_offset.0, value));
-                    }
-                }
+                let appended = bench.append(batch(&[&value]));
+                bench.settle();
                 bench.pass(500);
+                if let Ok(appended) = appended
+                    && bench.log.acknowledged() > appended.last_offset
+                    && bench.log.positions().written > appended.last_offset
+                {
+                    acknowledged.push((appended.base_offset.0, value));
+                }
                 let read = bench.values_from(0).unwrap();
                 assert_eq!(read, acknowledged, "fault {errno} at {at}, round {round}");
             }
