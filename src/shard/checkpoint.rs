@@ -44,7 +44,12 @@ struct Report {
 
 impl Shard {
     /// Reports this shard's positions to the controller, and sets the time of the next report.
+    ///
+    /// On the way to the end only the last report counts: one that came after it would hide it.
     pub(super) fn report_positions(&mut self, is_last: bool) {
+        if !is_last && self.stage != Stage::Serving {
+            return;
+        }
         let positions = self
             .partitions
             .iter()
@@ -63,7 +68,7 @@ impl Shard {
                 self.stage = Stage::Stopped;
             }
         }
-        if !is_last && self.stage == Stage::Serving {
+        if !is_last {
             let next = self.now.monotonic.after(self.settings.checkpoint_interval);
             self.timers.set(next, Timer::Checkpoint);
         }
