@@ -41,8 +41,11 @@ impl Shard {
     }
 
     /// Takes a new image. Its effect is complete, and the controller told, when no log is being
-    /// made or deleted any more.
+    /// made or deleted any more. Once the logs are being closed it is left to the next start.
     pub(super) fn apply_image(&mut self, image: Arc<Image>) {
+        if self.has_begun_closing_logs() {
+            return;
+        }
         let before = std::mem::replace(&mut self.image, Arc::clone(&image));
         for topic in before.topics() {
             if image.topic_by_id(topic.id).is_none() {

@@ -29,6 +29,11 @@ impl Shard {
         self.stage == Stage::Serving
     }
 
+    /// Whether the logs are being closed, or are closed already.
+    pub(super) fn has_begun_closing_logs(&self) -> bool {
+        matches!(self.stage, Stage::ClosingLogs | Stage::Checkpointing | Stage::Stopped)
+    }
+
     /// Begins the clean end.
     pub(super) fn begin_shutdown(&mut self) {
         if self.stage != Stage::Serving {
