@@ -81,7 +81,7 @@ impl Shard {
     fn close_logs(&mut self) {
         for id in self.partitions.ids() {
             let partition = self.partitions.get_mut(id);
-            if partition.state != PartitionState::Open {
+            if !matches!(partition.state, PartitionState::Open | PartitionState::Opening) {
                 continue;
             }
             partition.state = PartitionState::Closing;
