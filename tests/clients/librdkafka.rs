@@ -55,8 +55,6 @@ struct Job {
     number: String,
     /// Runs only subtests of this function.
     subtest: Option<String>,
-    /// Runs the shorter form of the test.
-    is_quick: bool,
 }
 
 impl Job {
@@ -173,10 +171,8 @@ impl Suite {
             .env("TESTS", &job.number)
             .env("TEST_KAFKA_VERSION", KAFKA_VERSION)
             .env("RDKAFKA_TEST_CONF", configuration)
-            .env("LD_LIBRARY_PATH", "../src:../src-cpp");
-        if job.is_quick {
-            command.arg("-Q");
-        }
+            .env("LD_LIBRARY_PATH", "../src:../src-cpp")
+            .env("CI", "true"); // longer time limits, wherever it runs
         if let Some(subtest) = &job.subtest {
             // The suite looks for this text in "FUNCTION:LINE: DESCRIPTION".
             command.env("SUBTESTS", format!("{subtest}:"));
@@ -214,12 +210,11 @@ struct SkipList {
 /// How much of a test in the skip list is run all the same.
 enum Extent {
     Nothing,
-    Quick,
     Subtests(Vec<String>),
 }
 
 impl SkipList {
-    /// Reads lines of the form `NUMBER [quick | only SUBTEST,SUBTEST…]: REASON`.
+    /// Reads lines of the form `NUMBER [only SUBTEST,SUBTEST…]: REASON`.
     fn read() -> Self {
         let path = sources("librdkafka").join("skip.txt");
         let text = fs::read_to_string(&path).expect("the skip list is there");
@@ -233,7 +228,6 @@ impl SkipList {
         let words: Vec<&str> = test.split(' ').collect();
         let extent = match words[1..] {
             [] => Extent::Nothing,
-            ["quick"] => Extent::Quick,
             ["only", subtests] => {
                 Extent::Subtests(subtests.split(',').map(str::to_owned).collect())
             }
@@ -244,14 +238,13 @@ impl SkipList {
 
     /// The runs that this test takes: none if all of it is skipped.
     fn jobs(&self, number: &str) -> Vec<Job> {
-        let is_quick = matches!(self.entries.get(number), Some(Extent::Quick));
-        let job = |subtest| Job { number: number.to_owned(), subtest, is_quick };
+        let job = |subtest| Job { number: number.to_owned(), subtest };
         match self.entries.get(number) {
             Some(Extent::Nothing) => Vec::new(),
             Some(Extent::Subtests(subtests)) => {
                 subtests.iter().cloned().map(Some).map(job).collect()
             }
-            Some(Extent::Quick) | None => vec![job(None)],
+            None => vec![job(None)],
         }
     }
 }
