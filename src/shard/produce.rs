@@ -7,34 +7,27 @@
 
 use super::Shard;
 use super::ask::{Acks, Answer, AppendedPart, PartitionKey, Question, Refusal};
+use super::batch_check::{Rejection, check_batch};
 use super::connection::{CloseReason, Reply, RequestContext, RequestKey};
 use super::named_topic::NamedTopic;
-use super::partitions::WaitingAppend;
 use super::routing::ReplyTo;
+use super::slots::SlotId;
+use super::wait_queue::WaitingAppend;
 use super::work::Work;
-use crate::base::{Monotonic, PartitionIndex};
-use crate::metadata::Topic;
+use crate::base::{Monotonic, Offset};
 use crate::metrics::Stage;
 use crate::wire::api::produce::{
-    BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse,
-    ProduceRequest, ProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceResponse,
 };
-use crate::wire::record_batch::{
-    BatchHeader, Compression, HEADER_SIZE, inspect_produced, places_without_key,
-};
+use crate::wire::record_batch::BatchHeader;
 use crate::wire::{ApiKey, Array, ErrorCode};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// The first version of Produce whose clients know zstd (KIP-110).
-const ZSTD_VERSION: i16 = 7;
-
 /// The first version that names topics by id.
 const TOPIC_ID_VERSION: i16 = 13;
-
-/// Records at fault that an answer names, at most.
-const BAD_RECORDS_MAX: usize = 1_000;
 
 /// A produce request whose partitions have not all answered.
 #[derive(Debug)]
@@ -59,9 +52,7 @@ struct Entry {
 /// Reads a produce request and sends each of its batches on its way.
 pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Bytes) {
     let Some(request) = shard.decode::<ProduceRequest>(context, body) else { return };
-    let Some(acks) = acks_of(request.acks) else {
-        return refuse_acks(shard, context, &request);
-    };
+    let acks = acks_of(request.acks);
     let image = Arc::clone(&shard.image);
     let mut pending = PendingProduce {
         context: *context,
@@ -74,7 +65,10 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         let by_id = context.version >= TOPIC_ID_VERSION;
         let named = NamedTopic::find(&image, by_id, data.name, data.topic_id);
         for partition in &data.partition_data {
-            let checked = check(named.known(), partition, &request, context.version);
+            let checked = acks
+                .clone()
+                .map_err(Rejection::from)
+                .and_then(|_| check_batch(named.known(), partition, &request, context.version));
             let (result, bad_records) = match checked {
                 Ok((key, header)) => {
                     let records = partition.records.unwrap_or_default();
@@ -91,7 +85,10 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         }
         pending.topics.push(named);
     }
-    start(shard, pending, asks, acks);
+    match acks {
+        Ok(acks) => start(shard, pending, asks, acks),
+        Err(_) => respond(shard, &pending),
+    }
 }
 
 /// Hands the batches to their owners. Their answers may come before this returns.
@@ -140,93 +137,16 @@ fn unanswered_parts(entries: &[Entry]) -> SmallVec<[u32; 1]> {
     parts.filter(|(entry, _)| entry.result.is_none()).map(|(_, part)| part).collect()
 }
 
-fn acks_of(acks: i16) -> Option<Acks> {
+fn acks_of(acks: i16) -> Result<Acks, Refusal> {
     match acks {
-        0 => Some(Acks::None),
-        1 => Some(Acks::Leader),
-        -1 => Some(Acks::All),
-        _ => None,
+        0 => Ok(Acks::None),
+        1 => Ok(Acks::Leader),
+        -1 => Ok(Acks::All),
+        _ => Err(Refusal {
+            code: ErrorCode::InvalidRequiredAcks,
+            message: format!("acks is {acks}; 0, 1 and -1 (all) are allowed"),
+        }),
     }
-}
-
-/// Why a batch goes to no log.
-struct Rejection {
-    refusal: Refusal,
-    bad_records: Vec<u32>,
-}
-
-impl<R: Into<Refusal>> From<R> for Rejection {
-    fn from(refusal: R) -> Self {
-        Rejection { refusal: refusal.into(), bad_records: Vec::new() }
-    }
-}
-
-/// Checks everything that needs no log: the partition exists, the batch is whole and sound.
-fn check(
-    topic: Result<&Arc<Topic>, ErrorCode>,
-    data: &PartitionProduceData,
-    request: &ProduceRequest,
-    version: i16,
-) -> Result<(PartitionKey, BatchHeader), Rejection> {
-    let topic = topic?;
-    if !(0..topic.partition_count).contains(&data.index) {
-        let message = format!(
-            "partition {} does not exist: topic {} has {} partitions",
-            data.index, topic.name, topic.partition_count
-        );
-        return Err(Refusal { code: ErrorCode::UnknownTopicOrPartition, message }.into());
-    }
-    if request.transactional_id.is_some() {
-        let message = "transactions are not supported by this broker".to_owned();
-        return Err(Refusal { code: ErrorCode::TransactionalIdAuthorizationFailed, message }.into());
-    }
-    let records = data.records.unwrap_or_default();
-    let produced = inspect_produced(records)
-        .map_err(|error| Refusal { code: error.error_code(), message: error.to_string() })?;
-    if produced.header.compression() == Compression::Zstd && version < ZSTD_VERSION {
-        let message = format!("zstd needs Produce version {ZSTD_VERSION}, not {version}");
-        return Err(Refusal { code: ErrorCode::UnsupportedCompressionType, message }.into());
-    }
-    if produced.records.is_some_and(|records| !records.has_keys())
-        && topic.log_config.cleanup_policy.compact
-    {
-        return Err(keyless(topic, &produced.header, records));
-    }
-    let index = PartitionIndex(data.index);
-    Ok((PartitionKey { topic: topic.id, index }, produced.header))
-}
-
-/// The refusal of a batch of which some records lack the key that a compacted topic wants.
-fn keyless(topic: &Topic, header: &BatchHeader, batch: &[u8]) -> Rejection {
-    let bad_records = places_without_key(header, &batch[HEADER_SIZE..], BAD_RECORDS_MAX);
-    let message = format!(
-        "records of the batch have no key, record {} first, and topic {} is compacted",
-        bad_records[0], topic.name
-    );
-    Rejection { refusal: Refusal { code: ErrorCode::InvalidRecord, message }, bad_records }
-}
-
-fn refuse_acks(shard: &mut Shard, context: &RequestContext, request: &ProduceRequest) {
-    let refusal = Refusal {
-        code: ErrorCode::InvalidRequiredAcks,
-        message: format!("acks is {}; 0, 1 and -1 (all) are allowed", request.acks),
-    };
-    let mut pending = PendingProduce {
-        context: *context,
-        topics: SmallVec::new(),
-        entries: SmallVec::new(),
-        unanswered: 0,
-    };
-    for (data, topic) in request.topic_data.iter().zip(0u32..) {
-        let by_id = context.version >= TOPIC_ID_VERSION;
-        pending.topics.push(NamedTopic::find(&shard.image, by_id, data.name, data.topic_id));
-        for partition in &data.partition_data {
-            let result = Some(Err(refusal.clone()));
-            let bad_records = Vec::new();
-            pending.entries.push(Entry { topic, index: partition.index, result, bad_records });
-        }
-    }
-    respond(shard, &pending);
 }
 
 /// Takes the answer of one partition, and responds once it was the last.
@@ -336,11 +256,7 @@ impl Shard {
             to,
             since: now.monotonic,
         };
-        match acks {
-            Acks::None => {}
-            Acks::Leader => owned.leader_waiters.push(waiting),
-            Acks::All => owned.all_waiters.push(waiting),
-        }
+        owned.append_waiters.push(acks, waiting);
         let counters = &mut self.metrics.counters;
         if appended.duplicate {
             counters.batches_duplicate += 1;
@@ -362,40 +278,25 @@ impl Shard {
     }
 
     /// Answers the appends that the log's positions have passed.
-    pub(super) fn release_appends(&mut self, slot: super::slots::SlotId) {
+    pub(super) fn release_appends(&mut self, slot: SlotId) {
         let now = self.now.monotonic;
         let owned = self.partitions.get_mut(slot);
-        owned.writes.note(owned.log.positions().written, now);
+        owned.append_waiters.note_written(owned.log.positions().written, now);
         loop {
             let owned = self.partitions.get_mut(slot);
             let acknowledged = owned.log.acknowledged();
             let high_watermark = owned.log.positions().high_watermark;
-            let released = owned.leader_waiters.pop_below(acknowledged);
-            let Some(waiting) = released.or_else(|| owned.all_waiters.pop_below(high_watermark))
-            else {
-                if owned.leader_waiters.is_empty() && owned.all_waiters.is_empty() {
-                    owned.writes.forget();
-                }
-                return;
-            };
-            let written = owned.writes.of(waiting.last_offset).unwrap_or(now);
-            self.note_append_stages(&waiting, written);
+            let released = owned.append_waiters.pop_released(acknowledged, high_watermark);
+            let Some((waiting, written)) = released else { return };
+            self.note_append_stages(&waiting, written.unwrap_or(now));
             self.give(waiting.to, Answer::Appended(waiting.part));
         }
     }
 
     /// Fails the appends at and above `from`: the log has taken them back.
-    pub(super) fn fail_appends(
-        &mut self,
-        slot: super::slots::SlotId,
-        from: crate::base::Offset,
-        refusal: &Refusal,
-    ) {
+    pub(super) fn fail_appends(&mut self, slot: SlotId, from: Offset, refusal: &Refusal) {
         let owned = self.partitions.get_mut(slot);
-        let mut failed: Vec<WaitingAppend> = Vec::new();
-        failed.extend(owned.leader_waiters.take_from(from));
-        failed.extend(owned.all_waiters.take_from(from));
-        for waiting in failed {
+        for waiting in owned.append_waiters.take_from(from) {
             self.give(waiting.to, Answer::Refused(refusal.clone()));
         }
     }

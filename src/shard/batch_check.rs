@@ -1,0 +1,81 @@
+//! What a produced batch must pass before it goes to a log: all that needs no log to be known.
+
+use super::ask::{PartitionKey, Refusal};
+use crate::base::PartitionIndex;
+use crate::metadata::Topic;
+use crate::wire::ErrorCode;
+use crate::wire::api::produce::{PartitionProduceData, ProduceRequest};
+use crate::wire::record_batch::{
+    BatchHeader, Compression, HEADER_SIZE, inspect_produced, places_without_key,
+};
+use std::sync::Arc;
+
+/// The first version of Produce whose clients know zstd (KIP-110).
+const ZSTD_VERSION: i16 = 7;
+
+/// Records at fault that an answer names, at most.
+const BAD_RECORDS_MAX: usize = 1_000;
+
+/// Why a batch goes to no log.
+#[derive(Debug)]
+pub struct Rejection {
+    /// What the client is told.
+    pub refusal: Refusal,
+    /// Places in the batch of the records at fault; empty if it is not about records (KIP-467).
+    pub bad_records: Vec<u32>,
+}
+
+impl<R: Into<Refusal>> From<R> for Rejection {
+    fn from(refusal: R) -> Self {
+        Rejection { refusal: refusal.into(), bad_records: Vec::new() }
+    }
+}
+
+/// Checks the batch of one partition, and gives the partition's key with the batch's header.
+///
+/// # Errors
+/// What the client gets for this partition: there is none such, the batch is not whole or not
+/// sound, or the topic takes no batch like it.
+pub fn check_batch(
+    topic: Result<&Arc<Topic>, ErrorCode>,
+    data: &PartitionProduceData,
+    request: &ProduceRequest,
+    version: i16,
+) -> Result<(PartitionKey, BatchHeader), Rejection> {
+    let topic = topic?;
+    if !(0..topic.partition_count).contains(&data.index) {
+        let message = format!(
+            "partition {} does not exist: topic {} has {} partitions",
+            data.index, topic.name, topic.partition_count
+        );
+        return Err(Refusal { code: ErrorCode::UnknownTopicOrPartition, message }.into());
+    }
+    if request.transactional_id.is_some() {
+        let message = "transactions are not supported by this broker".to_owned();
+        return Err(Refusal { code: ErrorCode::TransactionalIdAuthorizationFailed, message }.into());
+    }
+    let records = data.records.unwrap_or_default();
+    let produced = inspect_produced(records)
+        .map_err(|error| Refusal { code: error.error_code(), message: error.to_string() })?;
+    if produced.header.compression() == Compression::Zstd && version < ZSTD_VERSION {
+        let message = format!("zstd needs Produce version {ZSTD_VERSION}, not {version}");
+        return Err(Refusal { code: ErrorCode::UnsupportedCompressionType, message }.into());
+    }
+    if produced.records.is_some_and(|records| !records.has_keys())
+        && topic.log_config.cleanup_policy.compact
+    {
+        return Err(keyless(topic, &produced.header, records));
+    }
+    let index = PartitionIndex(data.index);
+    Ok((PartitionKey { topic: topic.id, index }, produced.header))
+}
+
+/// The refusal of a batch of which some records lack the key that a compacted topic wants.
+fn keyless(topic: &Topic, header: &BatchHeader, batch: &[u8]) -> Rejection {
+    let bad_records = places_without_key(header, &batch[HEADER_SIZE..], BAD_RECORDS_MAX);
+    let message = format!(
+        "records of the batch have no key, record {} first, and topic {} is compacted",
+        bad_records[0], topic.name
+    );
+    Rejection { refusal: Refusal { code: ErrorCode::InvalidRecord, message }, bad_records }
+}
