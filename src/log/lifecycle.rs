@@ -82,6 +82,7 @@ impl Log {
             operations: Operations::default(),
             announced: (Offset::ZERO, Offset::ZERO),
             is_ending: false,
+            is_cleanly_closed: false,
             config,
         };
         log.push_creation(true);
@@ -189,8 +190,13 @@ impl Log {
         if self.segments[0].file.is_none() && self.is_drained() {
             // It was never made; whoever waits has been told or is told now.
             self.undo_appends(AppendError::Closing, out);
+            self.is_cleanly_closed = true;
             self.state = State::Closing(ClosingStage::Releasing);
             return self.advance_lifecycle(now, out);
+        }
+        if self.writes.is_torn && self.writes.queue.is_empty() {
+            // What a failed write left would be taken for damage after a clean end.
+            return self.start_repair(out);
         }
         if self.durable.offset < self.written.offset {
             self.flush.is_urgent = true;
@@ -200,6 +206,13 @@ impl Log {
             self.state = State::Closing(ClosingStage::Writing);
             self.push_final_files();
             self.start_upkeep(now, out);
+        }
+    }
+
+    /// Ends a close without what makes the next start quick, after a failure in it.
+    pub(super) fn give_up_closing(&mut self) {
+        if self.state == State::Closing(ClosingStage::Draining) {
+            self.state = State::Closing(ClosingStage::Releasing);
         }
     }
 
@@ -229,6 +242,7 @@ impl Log {
     pub(super) fn on_close_job(&mut self, result: Result<(), IoError>, out: &mut LogOut) {
         self.state = State::Closing(ClosingStage::Releasing);
         if result.is_ok() {
+            self.is_cleanly_closed = true;
             self.recovery_point = self.recovery_point.max(self.durable.offset);
         }
         self.update_high_watermark(out);

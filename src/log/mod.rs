@@ -180,6 +180,8 @@ pub struct Log {
     announced: (Offset, Offset),
     /// Whether the log is being closed or deleted.
     is_ending: bool,
+    /// Whether everything that a close writes is on the disk.
+    is_cleanly_closed: bool,
 }
 
 impl Log {
@@ -308,6 +310,12 @@ impl Log {
     /// Below this offset, records and indexes are on the disk: recovery need not look at them.
     pub fn recovery_point(&self) -> Offset {
         self.recovery_point
+    }
+
+    /// Whether the next start finds the log as this one leaves it, and need not scan it. To be
+    /// asked after the fact `Closed`.
+    pub fn is_cleanly_closed(&self) -> bool {
+        self.is_cleanly_closed
     }
 
     fn active(&self) -> &Segment {

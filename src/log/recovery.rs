@@ -142,6 +142,7 @@ impl<I: Io> Recovery<'_, '_, I> {
             operations: Default::default(),
             announced: (end.offset, end.offset),
             is_ending: false,
+            is_cleanly_closed: false,
             config: self.config,
         };
         log.positions().check();

@@ -49,7 +49,7 @@ pub struct Writes {
     /// Memory of the last write, to be used again.
     gather: Gather,
     /// Whether the active file may have bytes after the last whole write.
-    is_torn: bool,
+    pub is_torn: bool,
     /// Whether the last write failed for want of room.
     pub lacks_space: bool,
 }
@@ -126,22 +126,35 @@ impl Log {
             return;
         }
         let Some(index) = self.segment_to_write() else { return };
+        if self.writes.is_torn {
+            // Before another segment begins: the one that was written to last has the fault.
+            return self.start_repair(out);
+        }
         if self.segments[index].file.is_none() && !self.open_next_segment(index, now, out) {
+            return;
+        }
+        if self.writes.queue.is_empty() {
             return;
         }
         let segment = &self.segments[index];
         let file = segment.file.as_ref().expect("the segment was opened").file;
         let position = segment.size;
-        if self.writes.is_torn {
-            let op = Op::Truncate { file, length: position };
-            return self.operations.submit(Purpose::Repair, op, &mut out.ops);
-        }
-        if self.writes.queue.is_empty() {
-            return;
-        }
         let data = self.writes.collect(segment.base_offset, position);
         let op = Op::Write { file, position, data };
         self.operations.submit(Purpose::Write, op, &mut out.ops);
+    }
+
+    /// Cuts off what a failed write has left behind the last whole one, unless that is under way.
+    pub(super) fn start_repair(&mut self, out: &mut LogOut) {
+        if self.operations.is_under_way(Purpose::Repair) {
+            return;
+        }
+        let base_offset = self.writing_segment();
+        let index = self.segment_index(base_offset).expect("the segment is there");
+        let segment = &self.segments[index];
+        let file = segment.file.as_ref().expect("it was written to").file;
+        let op = Op::Truncate { file, length: segment.size };
+        self.operations.submit(Purpose::Repair, op, &mut out.ops);
     }
 
     /// The segment of the next write; or the last one, if it still needs its file.
@@ -218,7 +231,10 @@ impl Log {
     pub(super) fn on_repaired(&mut self, result: Result<Output, IoError>, out: &mut LogOut) {
         match result {
             Ok(_) => self.writes.is_torn = false,
-            Err(error) => self.undo_appends(AppendError::of_io(error), out),
+            Err(error) => {
+                self.undo_appends(AppendError::of_io(error), out);
+                self.give_up_closing();
+            }
         }
     }
 

@@ -43,7 +43,7 @@ impl Shard {
     /// Takes a new image. Its effect is complete, and the controller told, when no log is being
     /// made or deleted any more. Once the logs are being closed it is left to the next start.
     pub(super) fn apply_image(&mut self, image: Arc<Image>) {
-        if self.has_begun_closing_logs() {
+        if !self.closing.takes_images() {
             return;
         }
         let before = std::mem::replace(&mut self.image, Arc::clone(&image));

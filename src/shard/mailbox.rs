@@ -1,7 +1,7 @@
 //! Messages between shards: bounded queues, and a call that wakes a sleeper.
 
 use super::ask::{Answer, Ask};
-use super::checkpoint::PartitionPositions;
+use super::checkpoint::Report;
 use super::connection::RequestKey;
 use crate::base::ShardId;
 use crate::base::limits::MAILBOX_CAPACITY;
@@ -41,14 +41,19 @@ pub enum Message {
         /// The shard.
         shard: ShardId,
         /// All its partitions.
-        positions: Vec<PartitionPositions>,
-        /// Whether it has closed its logs and will not report again.
-        is_last: bool,
+        report: Report,
     },
     /// The control thread wants the metrics.
     Snapshot(Sender<Snapshot>),
     /// The control thread wants a clean end.
     Shutdown,
+    /// A shard that is to end has no connection left.
+    Drained {
+        /// The shard.
+        shard: ShardId,
+    },
+    /// The controller says that no shard has a connection left.
+    AllDrained,
 }
 
 /// The receiving end's shared part.

@@ -22,6 +22,7 @@ mod api_versions;
 mod append_waiters;
 mod batch_check;
 mod checkpoint;
+mod closing;
 mod cluster;
 mod collect;
 mod configs;
@@ -74,6 +75,7 @@ use crate::metrics::{ShardMetrics, Snapshot};
 use crate::wire::ApiKey;
 use ask::PartitionKey;
 use checkpoint::Checkpoints;
+use closing::Closing;
 use connection::{Connection, RequestKey};
 use controller::Controller;
 use lookups::Lookups;
@@ -81,7 +83,6 @@ use memory::ReceiveMemory;
 use partitions::Partitions;
 use reads::FetchTask;
 use replies::SpareGathers;
-use shutdown::Stage;
 use slots::{SlotId, Slots};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -100,7 +101,7 @@ pub struct Shard {
     image: Arc<Image>,
     /// The clocks, as of this turn.
     now: Now,
-    stage: Stage,
+    closing: Closing,
     mail: Mail,
     metrics: ShardMetrics,
     timers: Timers<Timer>,

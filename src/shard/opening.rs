@@ -2,10 +2,11 @@
 
 use super::ask::PartitionKey;
 use super::checkpoint::Checkpoints;
+use super::closing::Closing;
 use super::controller::Controller;
 use super::memory::ReceiveMemory;
 use super::partitions::{PartitionState, Partitions};
-use super::shutdown::Stage;
+use super::requests::CONTROLLER;
 use super::slots::Slots;
 use super::tick::Timer;
 use super::{Mail, Settings, Shard};
@@ -83,7 +84,7 @@ impl Shard {
             settings,
             image,
             now: Default::default(),
-            stage: Stage::Serving,
+            closing: Closing::new(id, CONTROLLER, mail.shard_count()),
             mail,
             metrics: ShardMetrics::new(),
             timers: Timers::default(),

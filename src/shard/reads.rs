@@ -52,7 +52,9 @@ impl Shard {
     /// Takes a fetch in.
     pub(super) fn begin_fetch(&mut self, to: ReplyTo, question: FetchQuestion) {
         let count = question.partitions.len();
-        let wait = Duration::from_millis(u64::from(question.wait_ms));
+        // On the way to the end nobody waits for more.
+        let wait_ms = if self.closing.is_serving() { question.wait_ms } else { 0 };
+        let wait = Duration::from_millis(u64::from(wait_ms));
         let parts = question.partitions.iter();
         let parts = parts.map(|wanted| FetchedPart::failed(wanted.entry, ErrorCode::None));
         let task = FetchTask {
@@ -63,7 +65,7 @@ impl Shard {
             bytes_min: question.bytes_min,
             bytes_max: question.bytes_max,
             deadline: self.now.monotonic.after(wait),
-            is_urgent: question.wait_ms == 0,
+            is_urgent: wait_ms == 0,
             is_watching: false,
             has_news: false,
             is_dirty: false,

@@ -1,45 +1,55 @@
-//! A clean end: no new connections, the requests in flight are answered, the logs are closed.
+//! A clean end, carried out: what follows from the stages of [`Closing`](super::closing::Closing).
 
-use super::Shard;
+use super::closing::{Awaited, Event, Fact};
 use super::connection::CloseReason;
 use super::partitions::PartitionState;
+use super::requests::CONTROLLER;
 use super::slots::SlotId;
 use super::tick::{Progress, Timer};
 use super::token::Target;
+use super::{Message, Shard};
+use crate::base::ShardId;
 use crate::io::Op;
 
-/// Where a shard is on its way to the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Not on its way.
-    Serving,
-    /// Connections end after their last reply.
-    Draining,
-    /// Logs write what they have and close.
-    ClosingLogs,
-    /// The controller waits for the other shards, and writes the checkpoints.
-    Checkpointing,
-    /// Done.
-    Stopped,
-}
-
 impl Shard {
-    /// Whether new connections are welcome.
-    pub(super) fn is_accepting(&self) -> bool {
-        self.stage == Stage::Serving
-    }
-
-    /// Whether the logs are being closed, or are closed already.
-    pub(super) fn has_begun_closing_logs(&self) -> bool {
-        matches!(self.stage, Stage::ClosingLogs | Stage::Checkpointing | Stage::Stopped)
-    }
-
-    /// Begins the clean end.
-    pub(super) fn begin_shutdown(&mut self) {
-        if self.stage != Stage::Serving {
-            return;
+    /// Takes an event of the way to the end, and does what follows.
+    pub(super) fn on_closing(&mut self, event: Event) {
+        for fact in self.closing.on(event) {
+            match fact {
+                Fact::Drain => self.drain(),
+                Fact::CutConnections => self.cut_connections(),
+                Fact::TellDrained => self.tell_drained(),
+                Fact::TellAllDrained => self.tell_all_drained(),
+                Fact::CloseLogs => self.close_logs(),
+                Fact::ReportLast => self.report_last_positions(),
+            }
         }
-        self.stage = Stage::Draining;
+    }
+
+    /// Moves the clean end on as far as it can go.
+    pub(super) fn progress(&mut self) -> Progress {
+        while self.has_reached_awaited() {
+            self.on_closing(Event::Reached);
+        }
+        match self.closing.is_done() {
+            true => Progress::Stopped,
+            false => Progress::Running,
+        }
+    }
+
+    fn has_reached_awaited(&self) -> bool {
+        match self.closing.awaits() {
+            Awaited::Nothing => false,
+            Awaited::Connections => self.connections.is_empty(),
+            Awaited::Logs => self.are_logs_closed(),
+            Awaited::Report => match self.controller {
+                Some(_) => self.checkpoints.are_last(),
+                None => !self.mail.is_congested(),
+            },
+        }
+    }
+
+    fn drain(&mut self) {
         let target = Target::Accept.token();
         self.ops.push((Target::Ignored.token(), Op::Cancel { target }));
         let deadline = self.now.monotonic.after(self.settings.shutdown_grace);
@@ -55,30 +65,32 @@ impl Shard {
         }
     }
 
-    /// Cuts the connections that have not drained in time.
-    pub(super) fn on_shutdown_deadline(&mut self) {
+    fn cut_connections(&mut self) {
         for id in self.connections.ids().collect::<Vec<SlotId>>() {
             self.close(id, CloseReason::Shutdown);
         }
     }
 
-    /// Moves the clean end on as far as it can go.
-    pub(super) fn progress(&mut self) -> Progress {
-        if self.stage == Stage::Draining && self.connections.is_empty() {
-            self.stage = Stage::ClosingLogs;
-            self.close_logs();
-        }
-        if self.stage == Stage::ClosingLogs && self.are_logs_closed() {
-            self.stage = Stage::Checkpointing;
-            self.report_positions(true);
-        }
-        match self.stage {
-            Stage::Stopped => Progress::Stopped,
-            _ => Progress::Running,
+    fn tell_drained(&mut self) {
+        let shard = self.id;
+        if shard == CONTROLLER {
+            self.on_closing(Event::ShardDrained(shard));
+        } else {
+            self.send(CONTROLLER, Message::Drained { shard });
         }
     }
 
+    fn tell_all_drained(&mut self) {
+        for shard in (0..self.mail.shard_count()).map(ShardId) {
+            if shard != self.id {
+                self.send(shard, Message::AllDrained);
+            }
+        }
+        self.on_closing(Event::AllDrained);
+    }
+
     fn close_logs(&mut self) {
+        self.deferred_logs.clear();
         for id in self.partitions.ids() {
             let partition = self.partitions.get_mut(id);
             if !matches!(partition.state, PartitionState::Open | PartitionState::Opening) {
@@ -91,8 +103,10 @@ impl Shard {
         }
     }
 
+    /// Whether every log is closed or gone, the metadata log's writes included.
     fn are_logs_closed(&self) -> bool {
         use PartitionState::{Closing, Deleting, Opening};
-        self.partitions.count(&[Opening, Closing, Deleting]) == 0
+        let is_idle = self.controller.as_ref().is_none_or(|controller| controller.log.is_idle());
+        is_idle && self.partitions.count(&[Opening, Closing, Deleting]) == 0
     }
 }

@@ -24,7 +24,7 @@ impl Shard {
     /// Starts accepting connections.
     pub(super) fn begin_accepting(&mut self) {
         if let Some(listener) = self.listener
-            && self.is_accepting()
+            && self.closing.is_serving()
         {
             self.ops.push((Target::Accept.token(), Op::Accept { listener }));
         }
@@ -32,6 +32,9 @@ impl Shard {
 
     pub(super) fn on_accept(&mut self, completion: Completion) {
         match completion.result {
+            Ok(Output::Accepted { socket, .. }) if !self.closing.is_serving() => {
+                self.ops.push((Target::Ignored.token(), Op::CloseSocket { socket }));
+            }
             Ok(Output::Accepted { socket, peer }) => self.add_connection(socket, peer),
             Ok(other) => unreachable!("accept gave {other:?}"),
             Err(error) if error.is_cancelled() => {}

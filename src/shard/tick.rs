@@ -1,5 +1,6 @@
 //! One turn of a shard: wait, take what happened, do all that follows from it, submit.
 
+use super::closing::Event;
 use super::token::{SocketOperation, Target};
 use super::{Message, Shard};
 use crate::base::Monotonic;
@@ -19,6 +20,8 @@ pub enum Timer {
     IdleConnections,
     /// Report positions for the checkpoints.
     Checkpoint,
+    /// Write the checkpoints again, after a failure.
+    CheckpointRetry,
     /// A clean end has taken long enough.
     ShutdownDeadline,
 }
@@ -126,14 +129,14 @@ impl Shard {
             Message::Answer { key, part, answer } => self.on_answer(key, part, answer),
             Message::Image(image) => self.apply_image(image),
             Message::Applied { shard, version } => self.on_applied(shard, version),
-            Message::Positions { shard, positions, is_last } => {
-                self.on_positions(shard, positions, is_last);
-            }
+            Message::Positions { shard, report } => self.on_positions(shard, report),
             Message::Snapshot(reply) => {
                 // The control thread may have given up waiting.
                 let _ = reply.send(self.snapshot());
             }
-            Message::Shutdown => self.begin_shutdown(),
+            Message::Shutdown => self.on_closing(Event::Asked),
+            Message::Drained { shard } => self.on_closing(Event::ShardDrained(shard)),
+            Message::AllDrained => self.on_closing(Event::AllDrained),
         }
     }
 
@@ -146,9 +149,10 @@ impl Shard {
                 Timer::IdleConnections => self.close_idle_connections(),
                 Timer::Checkpoint => {
                     self.ask_for_space();
-                    self.report_positions(false);
+                    self.report_positions();
                 }
-                Timer::ShutdownDeadline => self.on_shutdown_deadline(),
+                Timer::CheckpointRetry => self.retry_checkpoints(),
+                Timer::ShutdownDeadline => self.on_closing(Event::DeadlinePassed),
             }
         }
     }

@@ -77,3 +77,47 @@ fn every_operation_may_fail() {
         }
     }
 }
+
+/// Goal: what a failed write left is cut off before the log closes, and before it goes on in
+/// another segment: nothing of it is taken for damage later.
+#[test]
+fn what_a_failed_write_leaves_is_cut_off() {
+    for closes_at_once in [true, false] {
+        let mut bench = Bench::new(small());
+        bench.put(batch(&["a"]));
+        bench.disk.faults = vec![fault(bench.disk.run_count, libc::ENOSPC)];
+        bench.append(batch(&["b"])).unwrap();
+        bench.settle();
+        if !closes_at_once {
+            // Too long for what is left of the segment.
+            bench.put(batch(&[&"c".repeat(890)]));
+            assert_eq!(bench.log.segment_count(), 2);
+        }
+        let report = bench.restart();
+        assert_eq!(report.damage, [], "closes at once: {closes_at_once}");
+        assert_eq!(bench.values_from(0).unwrap()[0], (0, "a".to_owned()));
+    }
+}
+
+/// Goal: a log says whether the next start may rely on how it was closed.
+#[test]
+fn a_close_that_fails_is_not_clean() {
+    let mut count = 0;
+    for at in 0.. {
+        let mut bench = Bench::new(LogConfig::default());
+        bench.put(batch(&["a"]));
+        bench.append(batch(&["b"])).unwrap();
+        let first = bench.disk.run_count;
+        bench.disk.faults = vec![fault(first + at, libc::EIO)];
+        bench.begin_close();
+        bench.settle();
+        assert!(bench.facts.contains(&LogFact::Closed), "fault {at}: {:?}", bench.facts);
+        if bench.disk.run_count <= first + at {
+            assert!(bench.log.is_cleanly_closed());
+            break;
+        }
+        // Failing to close a file is no loss.
+        count += usize::from(!bench.log.is_cleanly_closed());
+    }
+    assert!(count >= 10, "{count} operations of a close matter");
+}
