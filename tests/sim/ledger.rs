@@ -2,6 +2,7 @@
 
 use crate::crash::Crash;
 use crate::payload::{Read, RecordId};
+use crate::random::Random;
 use std::collections::BTreeMap;
 
 /// The records that a partition must still have, and all that it may have.
@@ -82,6 +83,12 @@ impl Ledger {
     /// The first offset that may not go.
     pub fn deleted_to(&self) -> i64 {
         self.deleted_to
+    }
+
+    /// An offset at which a record is promised.
+    pub fn draw_promised(&self, random: &mut Random) -> Option<i64> {
+        let nth = random.index(self.promised.len().max(1));
+        self.promised.keys().nth(nth).copied()
     }
 
     /// The partition says that records below `durable` are on the disk.

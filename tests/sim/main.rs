@@ -4,6 +4,7 @@
 //! broker on it and check what they promise. One seed is one run. A failure prints the seed and
 //! the command that repeats it; `PINION_SIM_TRACE=1` prints what happened in it.
 
+mod broker;
 mod crash;
 mod ledger;
 mod log;

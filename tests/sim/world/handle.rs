@@ -1,30 +1,34 @@
 //! The handles by which shards and tests reach the world.
 
+use super::baton::{self, Baton};
 use super::station::StationId;
 use super::{ConnectionId, Crash, End, Machine};
 use pinion::base::{Monotonic, Now};
 use pinion::io::{Completion, Io, Op, Startup, Token};
-use std::cell::{RefCell, RefMut};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A simulated machine, shared by the shards that run on it and the test that drives it.
 #[derive(Debug, Clone)]
 pub struct World {
-    machine: Rc<RefCell<Machine>>,
+    machine: Arc<Mutex<Machine>>,
 }
 
 /// One shard's side of the seam. Dies with its process.
+///
+/// A wait lets the world go on until something completes. On a thread of its own, the shard hands
+/// over to the scheduler instead, which decides who runs next.
 #[derive(Debug)]
 pub struct SimIo {
-    machine: Rc<RefCell<Machine>>,
+    world: World,
     station: StationId,
+    baton: Option<Baton>,
 }
 
 impl World {
     /// A machine with an empty disk, whose every run from here on depends on `seed` alone.
     pub fn new(seed: u64) -> World {
-        World { machine: Rc::new(RefCell::new(Machine::new(seed))) }
+        World { machine: Arc::new(Mutex::new(Machine::new(seed))) }
     }
 
     /// A machine whose disk has an empty directory, durably.
@@ -39,14 +43,15 @@ impl World {
     }
 
     /// The machine, for a moment in which no shard runs.
-    pub fn machine(&self) -> RefMut<'_, Machine> {
-        self.machine.borrow_mut()
+    pub fn machine(&self) -> MutexGuard<'_, Machine> {
+        // A shard that panics in the middle of a call has failed the run already.
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a process: one handle for each shard.
     pub fn boot(&self, shard_count: usize) -> Vec<SimIo> {
         let stations = self.machine().boot(shard_count);
-        let handle = |station| SimIo { machine: Rc::clone(&self.machine), station };
+        let handle = |station| SimIo { world: self.clone(), station, baton: None };
         stations.into_iter().map(handle).collect()
     }
 
@@ -107,25 +112,28 @@ impl World {
 impl SimIo {
     /// Whether the process has died.
     pub fn is_dead(&self) -> bool {
-        self.machine.borrow_mut().stations.get(self.station).is_dead
-    }
-
-    /// Whether the shard would come back from its last wait now.
-    pub fn is_awake(&self) -> bool {
-        let mut machine = self.machine.borrow_mut();
-        let now = machine.agenda.now().monotonic;
-        machine.stations.get(self.station).is_awake(now)
+        self.world.machine().stations.get(self.station).is_dead
     }
 
     /// Whether operations are in flight.
     pub fn has_in_flight(&self) -> bool {
-        self.machine.borrow_mut().stations.has_in_flight(self.station)
+        self.world.machine().stations.has_in_flight(self.station)
+    }
+
+    /// The shard's place among the stations.
+    pub fn station(&self) -> StationId {
+        self.station
+    }
+
+    /// From now on the shard runs on a thread of its own.
+    pub fn set_baton(&mut self, baton: Baton) {
+        self.baton = Some(baton);
     }
 }
 
 impl Io for SimIo {
     fn submit(&mut self, token: Token, op: Op) {
-        let mut machine = self.machine.borrow_mut();
+        let mut machine = self.world.machine();
         let station = machine.stations.get(self.station);
         if station.is_dead {
             station.fail(token);
@@ -135,10 +143,20 @@ impl Io for SimIo {
     }
 
     fn wait(&mut self, until: Option<Monotonic>, completions: &mut Vec<Completion>) {
-        self.machine.borrow_mut().wait(self.station, until, completions);
+        let Some(baton) = &self.baton else {
+            return self.world.machine().wait(self.station, until, completions);
+        };
+        self.world.machine().begin_wait(self.station, until);
+        baton.pass();
+        let mut machine = self.world.machine();
+        if machine.stations.get(self.station).is_dead {
+            drop(machine);
+            baton::die();
+        }
+        machine.end_wait(self.station, completions);
     }
 
     fn now(&mut self) -> Now {
-        self.machine.borrow().agenda.now()
+        self.world.machine().agenda.now()
     }
 }

@@ -4,6 +4,7 @@
 //! logs, topics or Kafka; it panics when a shard breaks the seam's contract.
 
 pub mod agenda;
+pub mod baton;
 pub mod disk;
 pub mod handle;
 pub mod network;
@@ -27,15 +28,6 @@ use pinion::io::{Completion, Op, Output, Socket, Token};
 use station::{Rest, StationId, Stations, Ticket};
 use std::collections::BTreeMap;
 use trace::Trace;
-
-/// What a wait does when nothing has completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waiting {
-    /// Time passes until something completes: for one shard alone, as in recovery.
-    Advances,
-    /// It comes back at once; a scheduler calls the shard again when it would have woken.
-    Returns,
-}
 
 /// How fast the disk is in one run.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +54,6 @@ pub struct Machine {
     pub network: Network,
     pub stations: Stations,
     pub trace: Trace,
-    pub waiting: Waiting,
     pub speed: DiskSpeed,
     on_disk: BTreeMap<u64, (Ticket, Started)>,
     disk_started_count: u64,
@@ -80,7 +71,6 @@ impl Machine {
             network: Network::new(Weather::default()),
             stations: Stations::default(),
             trace: Trace::default(),
-            waiting: Waiting::Advances,
             speed: DiskSpeed::default(),
             on_disk: BTreeMap::new(),
             disk_started_count: 0,
@@ -133,8 +123,7 @@ impl Machine {
                 self.complete_soon(ticket, Ok(Output::Done));
             }
             Op::Wake { shard } => {
-                let woken = self.stations.of(shard);
-                self.agenda.after(Delay::micros(1, 50), Event::Wake(woken));
+                self.wake(shard);
                 self.complete_soon(ticket, Ok(Output::Done));
             }
             on_disk => {
@@ -227,13 +216,13 @@ impl Machine {
         self.trace.crashed(self.agenda.now(), crash);
     }
 
-    /// Waits in the name of a shard.
+    /// Waits in the name of a shard, and lets the world go on meanwhile.
     ///
     /// # Panics
     /// If it would wait forever.
     fn wait(&mut self, id: StationId, until: Option<Monotonic>, completions: &mut Vec<Completion>) {
-        self.hand_over(id);
-        while self.waiting == Waiting::Advances && self.stations.get(id).ready.is_empty() {
+        self.begin_wait(id, until);
+        while self.stations.get(id).ready.is_empty() {
             let next = self.agenda.next_at();
             match (next, until) {
                 (Some(next), until) if until.is_none_or(|until| next <= until) => {
@@ -247,27 +236,50 @@ impl Machine {
                 (_, None) => panic!("shard {:?} waits forever", self.stations.get(id).shard),
             }
         }
-        self.reap(id, until, completions);
+        self.end_wait(id, completions);
     }
 
-    fn reap(&mut self, id: StationId, until: Option<Monotonic>, completions: &mut Vec<Completion>) {
+    /// Hands a shard's operations to the kernel and lets it sleep.
+    fn begin_wait(&mut self, id: StationId, until: Option<Monotonic>) {
+        self.hand_over(id);
+        self.stations.get(id).rest = match until {
+            None => Rest::Asleep,
+            Some(until) => Rest::AsleepUntil(until),
+        };
+    }
+
+    /// Wakes a shard with what has completed.
+    fn end_wait(&mut self, id: StationId, completions: &mut Vec<Completion>) {
         let count = self.stations.get(id).ready.len();
         // A ring gives what is there at the moment; the rest comes with the next call.
         let is_cut = count > 1 && self.agenda.random.once_in(4);
         let taken = if is_cut { 1 + self.agenda.random.index(count) } else { count };
         let station = self.stations.get(id);
         completions.extend(station.ready.drain(..taken));
-        station.rest = match until {
-            _ if taken > 0 => Rest::Running,
-            None => Rest::Asleep,
-            Some(until) => Rest::AsleepUntil(until),
-        };
+        station.rest = Rest::Running;
+    }
+
+    /// Lets everything happen that is due until `instant`, unless the process dies on the way.
+    pub fn run_until(&mut self, instant: Monotonic) {
+        let crashes = self.crash_count;
+        while self.agenda.next_at().is_some_and(|at| at <= instant) {
+            self.step();
+            if self.crash_count > crashes {
+                return;
+            }
+        }
+        self.agenda.pass_until(instant);
+    }
+
+    /// Wakes a shard, as another thread of the process does.
+    pub fn wake(&mut self, shard: ShardId) {
+        let woken = self.stations.of(shard);
+        self.agenda.after(Delay::micros(1, 50), Event::Wake(woken));
     }
 
     /// Starts a process with so many shards on what the disk holds.
     fn boot(&mut self, shard_count: usize) -> Vec<StationId> {
         assert!(self.stations.current().is_empty(), "the last process has not ended");
-        self.waiting = Waiting::Advances;
         self.stations.boot(shard_count)
     }
 

@@ -66,12 +66,16 @@ impl Station {
 
     /// Whether the shard would come back from its wait at `now`.
     pub fn is_awake(&self, now: Monotonic) -> bool {
-        !self.ready.is_empty()
-            || match self.rest {
-                Rest::Running => true,
-                Rest::Asleep => false,
-                Rest::AsleepUntil(instant) => instant <= now,
-            }
+        !self.ready.is_empty() || self.wakes_at().is_some_and(|at| at <= now)
+    }
+
+    /// When the shard comes back from its wait if nothing completes.
+    pub fn wakes_at(&self) -> Option<Monotonic> {
+        match self.rest {
+            Rest::Running => Some(Monotonic(0)),
+            Rest::Asleep => None,
+            Rest::AsleepUntil(instant) => Some(instant),
+        }
     }
 }
 

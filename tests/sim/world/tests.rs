@@ -1,7 +1,8 @@
 //! The world keeps the promises of the seam, and notices who breaks them.
 
+use super::baton::ShardThread;
 use super::network::End;
-use super::{Crash, Delay, Fault, SimIo, Waiting, Weather, World};
+use super::{Crash, Delay, Fault, SimIo, Weather, World};
 use crate::random::Random;
 use pinion::base::ShardId;
 use pinion::io::{
@@ -420,18 +421,47 @@ fn a_cancelled_operation_completes() {
 fn a_wake_reaches_the_other_shard() {
     let world = World::new(16);
     let mut shards = world.boot(2);
-    world.machine().waiting = Waiting::Returns;
-    let mut completions = Vec::new();
-    shards[1].wait(None, &mut completions);
-    assert!(completions.is_empty() && !shards[1].is_awake());
     shards[0].submit(Token(1), Op::Wake { shard: ShardId(1) });
-    shards[0].wait(None, &mut completions);
-    assert!(shards[0].has_in_flight());
-    while world.machine().step() {}
-    assert!(shards[0].is_awake() && shards[1].is_awake());
+    assert!(matches!(complete(&mut shards[0], 1).result, Ok(Output::Done)));
+    let mut completions = Vec::new();
     shards[1].wait(None, &mut completions);
     assert_eq!(completions[0].token, Token::WOKEN);
     assert!(matches!(completions[0].result, Ok(Output::Woken)));
+}
+
+/// Goal: shards on threads of their own run turn by turn, and die in their sleep with the process.
+#[test]
+fn threads_take_turns() {
+    let world = World::new(18);
+    let (said, says) = std::sync::mpsc::channel();
+    let spawn = |(name, io): (u64, SimIo)| {
+        let said = said.clone();
+        ShardThread::spawn(io, move |io| {
+            let until = io.now().monotonic.after(std::time::Duration::from_micros(name));
+            io.wait(Some(until), &mut Vec::new());
+            said.send(name).unwrap();
+            io.wait(None, &mut Vec::new());
+            unreachable!("nothing completes");
+        })
+    };
+    let mut threads: Vec<_> = (1..).zip(world.boot(2)).map(spawn).collect();
+    threads.iter_mut().for_each(ShardThread::turn);
+    let wakes_at = |thread: &ShardThread| {
+        world.machine().stations.get(thread.station()).wakes_at().expect("it has a deadline")
+    };
+    assert!(wakes_at(&threads[0]) < wakes_at(&threads[1]));
+    let instant = wakes_at(&threads[0]);
+    world.machine().run_until(instant);
+    let is_awake = |thread: &ShardThread| {
+        let now = world.machine().agenda.now().monotonic;
+        world.machine().stations.get(thread.station()).is_awake(now)
+    };
+    assert_eq!((is_awake(&threads[0]), is_awake(&threads[1])), (true, false));
+    threads[0].turn();
+    assert_eq!(says.try_iter().collect::<Vec<_>>(), [1]);
+    world.crash(Crash::Process);
+    threads.iter_mut().for_each(ShardThread::turn);
+    assert!(threads.iter().all(ShardThread::has_ended) && says.try_recv().is_err());
 }
 
 /// What the seam forbids, and a word of the message that says so.

@@ -1,0 +1,125 @@
+//! A broker process on the simulated machine: its shards, and who runs when.
+
+use crate::random::Random;
+use crate::world::baton::ShardThread;
+use crate::world::{SimIo, World};
+use pinion::base::{BrokerId, Monotonic, ShardId};
+use pinion::metadata::{Opening, StaticConfig, config_keys};
+use pinion::shard::{
+    Mail, Mailbox, Message, OpenError, Progress, Settings, Shard, open_metadata, open_partitions,
+};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A running broker.
+pub struct Node {
+    world: World,
+    shards: Vec<ShardThread>,
+    boxes: Arc<[Mailbox]>,
+}
+
+/// Where everything lies.
+pub const DATA: &str = "/data";
+
+fn settings(random: &mut Random) -> Settings {
+    Settings {
+        broker_id: BrokerId(1),
+        advertised_host: "simulated".into(),
+        advertised_port: 9092,
+        data_directory: PathBuf::from(DATA),
+        data_directory_shown: DATA.into(),
+        request_bytes_max: 1 << 20,
+        requests_in_flight_max: random.pick(&[2, 5, 20]),
+        request_bytes_in_flight_max: random.pick(&[2000, 100_000]),
+        receive_memory_bytes: 4 << 20,
+        connection_count_max: 100,
+        connection_idle_max: random.pick(&[None, Some(Duration::from_secs(30))]),
+        fetch_bytes_max: random.pick(&[5000, 1 << 20]),
+        checkpoint_interval: random.pick(&[Duration::from_millis(40), Duration::from_secs(5)]),
+        shutdown_grace: Duration::from_secs(5),
+    }
+}
+
+fn static_config() -> StaticConfig {
+    let mut config = StaticConfig::default();
+    let key = config_keys::broker_key("log.retention.check.interval.ms").expect("a broker's key");
+    config.set(key, "50").expect("a value of its kind");
+    config
+}
+
+impl Node {
+    /// Starts the process: recovers what the disk holds, and serves.
+    ///
+    /// # Errors
+    /// What keeps it from starting; anything if it dies on the way.
+    pub fn start(world: &World, shard_count: usize, seed: u64) -> Result<Node, OpenError> {
+        let mut random = Random::new(seed);
+        let settings = Arc::new(settings(&mut random));
+        let boxes: Arc<[Mailbox]> = (0..shard_count).map(|_| Mailbox::default()).collect();
+        let mut handles = world.boot(shard_count);
+        let opening = Opening {
+            data_directory: &settings.data_directory,
+            node_id: settings.broker_id,
+            static_config: Arc::new(static_config()),
+            random: [(); 4].map(|()| random.bits()),
+        };
+        let opened = open_metadata(&mut handles[0], &opening)?;
+        let (image, is_clean) = (Arc::clone(&opened.image), opened.is_clean);
+        let mut opened = Some(opened);
+        let mut ready = Vec::new();
+        for (number, mut io) in (0..).zip(handles) {
+            let mail = Mail::new(ShardId(number), Arc::clone(&boxes));
+            let (settings, image) = (Arc::clone(&settings), Arc::clone(&image));
+            let mut shard = Shard::new(ShardId(number), settings, image, mail);
+            if let Some(opened) = opened.take() {
+                shard.lead(opened, random.bits());
+            }
+            open_partitions(&mut shard, &mut io, is_clean)?;
+            ready.push((shard, io));
+        }
+        let shards = (0..).zip(ready).map(|(number, (mut shard, io))| {
+            let listener = world.machine().listen(ShardId(number));
+            ShardThread::spawn(io, move |io: &mut SimIo| {
+                pinion::shard::Shard::serve(&mut shard, io, listener);
+                while shard.tick(io) == Progress::Running {}
+            })
+        });
+        Ok(Node { world: world.clone(), shards: shards.collect(), boxes })
+    }
+
+    /// Lets one shard have a turn, or time pass until something happens, `until` at the latest.
+    pub fn advance(&mut self, until: Monotonic) {
+        let mut machine = self.world.machine();
+        let now = machine.agenda.now().monotonic;
+        let running = self.shards.iter_mut().filter(|shard| !shard.has_ended());
+        let (mut awake, asleep): (Vec<_>, Vec<_>) =
+            running.partition(|shard| machine.stations.get(shard.station()).is_awake(now));
+        if awake.is_empty() {
+            let wakes_at =
+                |shard: &&mut ShardThread| machine.stations.get(shard.station()).wakes_at();
+            let next = asleep.iter().filter_map(wakes_at).min();
+            let next = [next, machine.agenda.next_at()].into_iter().flatten().min();
+            machine.run_until(next.map_or(until, |next| next.min(until)).max(now));
+            return;
+        }
+        let chosen = machine.agenda.random.index(awake.len());
+        let busy = Duration::from_nanos(machine.agenda.random.between(500, 40_000));
+        drop(machine);
+        awake[chosen].turn();
+        self.world.machine().run_until(now.after(busy));
+    }
+
+    /// Asks for a clean end, as SIGTERM does.
+    pub fn begin_shutdown(&self) {
+        for (number, mailbox) in (0..).zip(self.boxes.iter()) {
+            assert!(mailbox.post(Message::Shutdown).is_ok(), "the mailbox is full");
+            self.world.machine().wake(ShardId(number));
+        }
+    }
+
+    /// Whether all shards have come to their end.
+    pub fn has_ended(&self) -> bool {
+        self.shards.iter().all(ShardThread::has_ended)
+    }
+}
