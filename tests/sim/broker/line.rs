@@ -6,6 +6,9 @@ use pinion::wire::header::ResponseHeader;
 use pinion::wire::{ApiKey, Message, Reader, Request};
 use std::collections::VecDeque;
 
+/// What a client's socket takes before its program has to wait, in bytes.
+const SEND_BUFFER: u64 = 20_000;
+
 /// One connection of a client, if it has one at the moment.
 pub struct Line {
     world: World,
@@ -50,6 +53,11 @@ impl Line {
     /// Whether it is connected.
     pub fn is_open(&self) -> bool {
         self.connection.is_some()
+    }
+
+    /// Whether a request would go out, and not wait for the broker to read earlier ones.
+    pub fn has_room(&self) -> bool {
+        self.connection.is_some_and(|id| self.world.client_unsent(id) < SEND_BUFFER)
     }
 
     /// Tries to connect.

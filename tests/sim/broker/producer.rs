@@ -325,10 +325,11 @@ impl Client for Producer {
         match self.id {
             Id::Missing => self.ask_for_id(),
             Id::Asked => {}
-            Id::Plain | Id::Known(..) if self.in_flight.len() < IN_FLIGHT_MAX => {
-                self.send(now, topics);
+            Id::Plain | Id::Known(..) => {
+                if self.in_flight.len() < IN_FLIGHT_MAX && self.line.has_room() {
+                    self.send(now, topics);
+                }
             }
-            _ => {}
         }
         if self.pace.random.once_in(300) {
             self.line.hang_up();

@@ -67,6 +67,11 @@ impl World {
         network.client_send(id, bytes, agenda);
     }
 
+    /// Bytes that a client sent and the broker has not received.
+    pub fn client_unsent(&self, id: ConnectionId) -> u64 {
+        self.machine().network.connection(id).to_server.unread()
+    }
+
     /// A client takes up to `count` bytes that have arrived.
     pub fn client_read(&self, id: ConnectionId, count: usize) -> Vec<u8> {
         let Machine { network, agenda, .. } = &mut *self.machine();
