@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench ceiling` runs every scenario; `-- --quick` a smoke test of each; names
 //! after `--` only those. Each prints a line `ratio NAME VALUE`, and how it came about below it.
+//! `-- --picture=FILE.svg` draws the throughputs of the run.
 //!
 //! The broker and the ceiling ([`bare`]) run alternately as child processes on one core, and the
 //! load generator ([`load`]) on another. Both get the same frames from the same client, and both
@@ -13,19 +14,21 @@ mod bare;
 mod layout;
 mod load;
 mod machine;
+mod picture;
 mod report;
 mod scenario;
 mod servers;
 mod tape;
 
 use machine::Cores;
+use report::Comparison;
 use scenario::Plan;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// A scenario's name and what runs it.
-type Scenario = (&'static str, fn(&Plan) -> io::Result<()>);
+type Scenario = (&'static str, fn(&Plan) -> io::Result<Option<Comparison>>);
 
 const SCENARIOS: [Scenario; 6] = [
     ("produce-64k", scenario::produce::large),
@@ -57,14 +60,25 @@ fn main() -> ExitCode {
     }
     let plan = Plan { cores, rounds: if is_quick { 2 } else { ROUNDS }, is_quick };
     let mut code = ExitCode::SUCCESS;
+    let mut comparisons = Vec::new();
     for (name, run) in SCENARIOS {
         if !names.is_empty() && !names.iter().any(|wanted| *wanted == name) {
             continue;
         }
-        if let Err(error) = run(&plan) {
-            eprintln!("{name}: {error}");
-            code = ExitCode::FAILURE;
+        match run(&plan) {
+            Ok(comparison) => comparisons.extend(comparison),
+            Err(error) => {
+                eprintln!("{name}: {error}");
+                code = ExitCode::FAILURE;
+            }
         }
+    }
+    let picture = arguments.iter().find_map(|argument| argument.strip_prefix("--picture="));
+    if let Some(path) = picture
+        && let Err(error) = picture::draw(Path::new(path), &comparisons)
+    {
+        eprintln!("{path}: {error}");
+        code = ExitCode::FAILURE;
     }
     code
 }

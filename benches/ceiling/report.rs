@@ -44,8 +44,31 @@ pub fn runs(name: &str, runs: &[Run]) {
     detail(name, &text);
 }
 
-/// The ratio of the medians of two systems' throughput.
-pub fn throughput_ratio(runs: &[Run], reference: &[Run]) -> f64 {
-    median(runs.iter().map(Run::megabytes_per_second))
-        / median(reference.iter().map(Run::megabytes_per_second))
+/// The broker's throughput beside another's on the same work.
+#[derive(Debug, Clone, Copy)]
+pub struct Comparison {
+    /// The name of the figure.
+    pub name: &'static str,
+    /// The median of the broker's runs, in MB/s.
+    pub broker: f64,
+    /// The median of the runs that it is held against, in MB/s.
+    pub reference: f64,
+}
+
+impl Comparison {
+    /// Compares the medians.
+    pub fn new(name: &'static str, broker: &[Run], reference: &[Run]) -> Self {
+        let speed = |runs: &[Run]| median(runs.iter().map(Run::megabytes_per_second));
+        Comparison { name, broker: speed(broker), reference: speed(reference) }
+    }
+
+    /// The broker's part of the reference.
+    pub fn ratio(&self) -> f64 {
+        self.broker / self.reference
+    }
+
+    /// Prints the ratio.
+    pub fn print(&self) {
+        ratio(self.name, self.ratio());
+    }
 }

@@ -4,7 +4,7 @@ use super::{Plan, fetch};
 use crate::load::fetch::Reading;
 use crate::load::latency::{Latencies, Schedule};
 use crate::load::{self};
-use crate::report::{self, median};
+use crate::report::{self, Comparison, median};
 use crate::servers::Server;
 use crate::tape::{Shape, Tape};
 use rustix::fs::{Advice, fadvise, fdatasync};
@@ -32,7 +32,7 @@ const OLD_SIZE: u64 = 1024 << 20;
 const INTERVAL: Duration = Duration::from_millis(1);
 
 /// p99 with a cold reader against p99 without, of the producer and of the tail reader.
-pub fn run(plan: &Plan) -> io::Result<()> {
+pub fn run(plan: &Plan) -> io::Result<Option<Comparison>> {
     let old_tape = Tape::new(OLD);
     let new_tape = Tape::new(NEW);
     let broker = Server::broker(plan.cores, &[])?;
@@ -54,7 +54,7 @@ pub fn run(plan: &Plan) -> io::Result<()> {
     }
     let cold_bytes = broker.metrics()?.sum(COLD_BYTES.0, COLD_BYTES.1) - cold_before;
     print(&quiet, &cold, cold_bytes);
-    Ok(())
+    Ok(None)
 }
 
 /// The counter of bytes that came from the disk.

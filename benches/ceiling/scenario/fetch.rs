@@ -4,7 +4,7 @@ use super::Plan;
 use crate::bare::Program;
 use crate::layout::AskLayout;
 use crate::load::{self, fetch::Reading};
-use crate::report;
+use crate::report::{self, Comparison};
 use crate::servers::Server;
 use crate::tape::{Shape, Tape};
 use std::io;
@@ -24,7 +24,7 @@ const LENGTH: usize = 1 << 20;
 const LOG_SIZE: u64 = 128 << 20;
 
 /// Responses of 1 MiB on 8 connections.
-pub fn large(plan: &Plan) -> io::Result<()> {
+pub fn large(plan: &Plan) -> io::Result<Option<Comparison>> {
     let tape = Tape::new(SHAPE);
     let responses = plan.scaled(4 << 30) / LENGTH as u64;
     let reading = reading(&tape, LOG_SIZE);
@@ -49,7 +49,8 @@ pub fn large(plan: &Plan) -> io::Result<()> {
             runs.push(plan.on_client_core(load)?);
         }
     }
-    report::ratio("fetch-1m", report::throughput_ratio(&broker_runs, &bare_runs));
+    let comparison = Comparison::new("fetch-1m", &broker_runs, &bare_runs);
+    comparison.print();
     report::runs("ceiling", &bare_runs);
     report::runs("broker", &broker_runs);
     let after = broker.metrics()?;
@@ -59,7 +60,7 @@ pub fn large(plan: &Plan) -> io::Result<()> {
         count("pinion_syscalls_total", "") / count("pinion_requests_total", "api=\"Fetch\"")
     );
     report::detail("broker", &text);
-    Ok(())
+    Ok(Some(comparison))
 }
 
 /// The whole log, 1 MiB at a time.

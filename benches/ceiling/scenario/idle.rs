@@ -2,7 +2,7 @@
 
 use super::Plan;
 use crate::machine;
-use crate::report;
+use crate::report::{self, Comparison};
 use crate::servers::Server;
 use std::io;
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ const PARTITION_COUNT: usize = 1000;
 const CONNECTION_COUNT: usize = 1000;
 
 /// CPU and memory of 1,000 partitions and 1,000 connections over 30 s.
-pub fn run(plan: &Plan) -> io::Result<()> {
+pub fn run(plan: &Plan) -> io::Result<Option<Comparison>> {
     let broker = Server::broker(plan.cores, &[])?;
     broker.create_topic("idle", PARTITION_COUNT)?;
     let connections: io::Result<Vec<TcpStream>> =
@@ -33,5 +33,5 @@ pub fn run(plan: &Plan) -> io::Result<()> {
         "idle",
         &format!("{PARTITION_COUNT} partitions, {} connections, {span:?}", connections.len()),
     );
-    Ok(())
+    Ok(None)
 }

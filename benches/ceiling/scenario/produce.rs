@@ -3,18 +3,18 @@
 use super::Plan;
 use crate::bare::Program;
 use crate::load::{self, Run};
-use crate::report;
+use crate::report::{self, Comparison};
 use crate::servers::{Metrics, Server};
 use crate::tape::{Shape, Tape};
 use std::io;
 
 /// Batches of 64 KiB on 8 connections.
-pub fn large(plan: &Plan) -> io::Result<()> {
+pub fn large(plan: &Plan) -> io::Result<Option<Comparison>> {
     compare("produce-64k", plan, LARGE, 512 << 20)
 }
 
 /// Batches of 1 KiB, 16 in flight on each of 8 connections.
-pub fn small(plan: &Plan) -> io::Result<()> {
+pub fn small(plan: &Plan) -> io::Result<Option<Comparison>> {
     compare("produce-1k", plan, Shape { batch_size: 1 << 10, in_flight: 16, ..LARGE }, 256 << 20)
 }
 
@@ -28,7 +28,7 @@ const LARGE: Shape = Shape {
 };
 
 /// The broker with a thousand partitions, and with one; the same bytes in the same requests.
-pub fn many_partitions(plan: &Plan) -> io::Result<()> {
+pub fn many_partitions(plan: &Plan) -> io::Result<Option<Comparison>> {
     let bytes = plan.scaled(512 << 20);
     let shapes = [Shape { partition_count: 1000, ..LARGE }, LARGE];
     let tapes = shapes.map(Tape::new);
@@ -38,13 +38,19 @@ pub fn many_partitions(plan: &Plan) -> io::Result<()> {
             runs.push(run_broker(plan, tape, bytes)?.0);
         }
     }
-    report::ratio("produce-1000-partitions", report::throughput_ratio(&runs[0], &runs[1]));
+    let comparison = Comparison::new("produce-1000-partitions", &runs[0], &runs[1]);
+    comparison.print();
     report::runs("1000 partitions", &runs[0]);
     report::runs("1 partition", &runs[1]);
-    Ok(())
+    Ok(Some(comparison))
 }
 
-fn compare(name: &str, plan: &Plan, shape: Shape, bytes: u64) -> io::Result<()> {
+fn compare(
+    name: &'static str,
+    plan: &Plan,
+    shape: Shape,
+    bytes: u64,
+) -> io::Result<Option<Comparison>> {
     let bytes = plan.scaled(bytes);
     let tape = Tape::new(shape);
     let (mut bare, mut broker, mut metrics) = (Vec::new(), Vec::new(), None);
@@ -54,13 +60,14 @@ fn compare(name: &str, plan: &Plan, shape: Shape, bytes: u64) -> io::Result<()> 
         broker.push(run);
         metrics = Some(counted);
     }
-    report::ratio(name, report::throughput_ratio(&broker, &bare));
+    let comparison = Comparison::new(name, &broker, &bare);
+    comparison.print();
     report::runs("ceiling", &bare);
     report::runs("broker", &broker);
     if let Some(metrics) = metrics {
         print_counters(&metrics);
     }
-    Ok(())
+    Ok(Some(comparison))
 }
 
 fn run_bare(plan: &Plan, tape: &Tape, bytes: u64) -> io::Result<Run> {
