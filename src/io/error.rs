@@ -27,6 +27,11 @@ impl IoError {
         self.errno == libc::ECANCELED
     }
 
+    /// The other end of a connection is gone.
+    pub fn is_peer_gone(&self) -> bool {
+        matches!(self.errno, libc::ECONNRESET | libc::EPIPE)
+    }
+
     /// The process has no file descriptor left.
     pub fn is_out_of_descriptors(&self) -> bool {
         matches!(self.errno, libc::EMFILE | libc::ENFILE)

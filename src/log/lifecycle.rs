@@ -63,6 +63,7 @@ impl Log {
             leader_epoch,
             state: State::Creating,
             segments,
+            size_bytes: 0,
             log_start: Offset::ZERO,
             log_end: Offset::ZERO,
             written: Mark::start_of(Offset::ZERO),

@@ -159,6 +159,8 @@ pub struct Log {
     state: State,
     /// By base offset; the last takes the appends.
     segments: VecDeque<Segment>,
+    /// The size of all segments, in bytes.
+    size_bytes: u64,
     log_start: Offset,
     log_end: Offset,
     written: Mark,
@@ -276,6 +278,11 @@ impl Log {
         }
     }
 
+    /// Whether a fault has taken the log out of service until the next start.
+    pub fn has_failed(&self) -> bool {
+        self.state == State::Failed
+    }
+
     /// The partition's leader epoch.
     pub fn leader_epoch(&self) -> LeaderEpoch {
         self.leader_epoch
@@ -294,7 +301,7 @@ impl Log {
 
     /// The size of all segments, in bytes.
     pub fn size_bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.size).sum()
+        self.size_bytes
     }
 
     /// The number of segments.

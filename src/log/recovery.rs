@@ -123,6 +123,7 @@ impl<I: Io> Recovery<'_, '_, I> {
             leader_epoch: self.leader_epoch.max(newest_epoch),
             state: State::Open,
             log_start: self.log_start(&segments),
+            size_bytes: segments.iter().map(|segment| segment.size).sum(),
             segments,
             log_end: end.offset,
             written: end,

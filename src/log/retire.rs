@@ -100,6 +100,7 @@ impl Log {
         };
         let due = now.monotonic.after(delay);
         for segment in self.segments.drain(..count) {
+            self.size_bytes -= segment.size;
             let directory = &self.identity.directory;
             let parts = parts_of(&segment);
             let paths =

@@ -209,6 +209,7 @@ impl Log {
         let segment = &mut self.segments[index];
         for span in &spans {
             segment.note_batch(span, index_interval);
+            self.size_bytes += u64::from(span.size);
             self.tail.push(base_offset, *span);
             self.flush.unsynced_count += span.last_offset.0 - span.base_offset.0 + 1;
         }

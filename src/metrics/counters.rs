@@ -129,8 +129,8 @@ counters! {
     ticks: Counter "ticks_total",
     /// Messages sent to other shards.
     messages_sent: Counter "shard_messages_total",
-    /// Times that another shard's mailbox was full.
-    mailbox_full: Counter "shard_mailbox_full_total",
+    /// Messages to other shards that had to wait for room in a mailbox.
+    messages_delayed: Counter "shard_messages_delayed_total",
     /// Bytes of receive buffers in use.
     receive_buffer_bytes: Gauge "receive_buffer_bytes",
     /// Time spent at work, as opposed to waiting for events.

@@ -14,10 +14,9 @@ const VERSION_MAX: i16 = 4;
 /// version 0, with the range of this API, so that the client can choose again.
 pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Bytes) {
     if !(0..=VERSION_MAX).contains(&context.version) {
-        let mut response = ApiVersionsResponse {
-            error_code: ErrorCode::UnsupportedVersion.code(),
-            ..Default::default()
-        };
+        let error_code = ErrorCode::UnsupportedVersion.code();
+        shard.metrics.error(context.api.code(), error_code);
+        let mut response = ApiVersionsResponse { error_code, ..Default::default() };
         response
             .api_keys
             .extend(ranges().filter(|range| range.api_key == ApiKey::ApiVersions.code()));

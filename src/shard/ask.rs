@@ -3,7 +3,7 @@
 //! The same two enums serve a local partition, without the mailbox in between.
 
 use super::connection::{RequestContext, RequestKey};
-use crate::base::{LeaderEpoch, Offset, PartitionIndex, ShardId, Timestamp, TopicId};
+use crate::base::{LeaderEpoch, Monotonic, Offset, PartitionIndex, ShardId, Timestamp, TopicId};
 use crate::log::{ActiveProducer, ReadPlan};
 use crate::metadata::Topic;
 use crate::wire::ErrorCode;
@@ -170,6 +170,8 @@ pub struct AppendedPart {
     pub log_append_time: Timestamp,
     /// The first offset of the log.
     pub log_start: Offset,
+    /// When it was written, by the clock that all shards share.
+    pub written: Monotonic,
 }
 
 /// One partition's part of a fetch response.

@@ -18,8 +18,10 @@ const BROKERS: i8 = 1;
 pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Bytes) {
     let Some(request) = shard.decode::<DescribeClusterRequest>(context, body) else { return };
     if context.version >= 1 && request.endpoint_type != BROKERS {
+        let error_code = ErrorCode::MismatchedEndpointType.code();
+        shard.metrics.error(context.api.code(), error_code);
         let response = DescribeClusterResponse {
-            error_code: ErrorCode::MismatchedEndpointType.code(),
+            error_code,
             error_message: Some("this endpoint serves brokers (1), not controllers"),
             endpoint_type: BROKERS,
             ..Default::default()

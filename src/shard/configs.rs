@@ -164,7 +164,7 @@ pub(super) fn replace(
             .collect(),
         ..Default::default()
     };
-    Decision::of(context, changes, &respond(false), &respond(true))
+    Decision::of(context, changes, draft.errors(), &respond(false), &respond(true))
 }
 
 /// IncrementalAlterConfigs (key 44, KIP-339): what is not named stays.
@@ -203,5 +203,5 @@ pub(super) fn alter(
             .collect(),
         ..Default::default()
     };
-    Decision::of(context, changes, &respond(false), &respond(true))
+    Decision::of(context, changes, draft.errors(), &respond(false), &respond(true))
 }

@@ -3,6 +3,7 @@
 use super::outbox::Outbox;
 use super::receive::Receiver;
 use super::slots::SlotId;
+use super::stages::RequestTimes;
 use super::work::Work;
 use crate::base::Monotonic;
 use crate::io::{Gather, Op, Socket};
@@ -96,6 +97,7 @@ pub struct Connection {
 #[derive(Debug)]
 struct Pending {
     context: RequestContext,
+    times: RequestTimes,
     bytes: usize,
     state: State,
 }
@@ -109,7 +111,7 @@ enum State {
 /// Replies that are in the outbox or in flight, for the time that sending takes.
 #[derive(Debug, Default)]
 struct UnsentReplies {
-    queued: VecDeque<(ApiKey, Monotonic)>,
+    queued: VecDeque<(ApiKey, RequestTimes)>,
     in_flight: usize,
 }
 
@@ -147,8 +149,8 @@ impl Connection {
         Some(op)
     }
 
-    /// The replies that have left with the send that just ended, and when each was made.
-    pub fn take_sent(&mut self) -> impl Iterator<Item = (ApiKey, Monotonic)> {
+    /// The replies that have left with the send that just ended.
+    pub fn take_sent(&mut self) -> impl Iterator<Item = (ApiKey, RequestTimes)> {
         let count = std::mem::take(&mut self.unsent.in_flight);
         self.unsent.queued.drain(..count)
     }
@@ -167,16 +169,36 @@ impl Connection {
     pub fn begin(&mut self, context: RequestContext, bytes: usize) {
         assert_eq!(context.key.number, self.next_number(), "requests are numbered in order");
         self.bytes_pending += bytes;
-        self.pending.push_back(Pending { context, bytes, state: State::Working(Work::Immediate) });
+        let (times, state) = (RequestTimes::new(context.received), State::Working(Work::Immediate));
+        self.pending.push_back(Pending { context, times, bytes, state });
     }
 
     /// What is still to be done for an unanswered request.
     pub fn work(&mut self, number: u64) -> Option<&mut Work> {
-        let index = usize::try_from(number.checked_sub(self.first_number)?).ok()?;
-        match &mut self.pending.get_mut(index)?.state {
+        match &mut self.pending_mut(number)?.state {
             State::Working(work) => Some(work),
             State::Ready(_) => None,
         }
+    }
+
+    fn pending_mut(&mut self, number: u64) -> Option<&mut Pending> {
+        let index = usize::try_from(number.checked_sub(self.first_number)?).ok()?;
+        self.pending.get_mut(index)
+    }
+
+    /// The last batch of an unanswered request was written to its log at `at`.
+    pub fn note_written(&mut self, number: u64, at: Monotonic) {
+        if let Some(pending) = self.pending_mut(number) {
+            pending.times.note_written(at);
+        }
+    }
+
+    /// The turn that began at `began` has ended: tells the requests that were read in it.
+    pub fn end_turn(&mut self, began: Monotonic, ended: Monotonic) {
+        let pending = self.pending.iter_mut().rev().map(|pending| &mut pending.times);
+        let unsent = self.unsent.queued.iter_mut().rev().map(|(_, times)| times);
+        let mut newest_first = pending.chain(unsent);
+        while newest_first.next().is_some_and(|times| times.end_turn(began, ended)) {}
     }
 
     /// Takes the work out, to finish it; the request stays unanswered.
@@ -186,21 +208,24 @@ impl Connection {
 
     /// Answers request `number` and moves every reply whose turn has come to the outbox.
     ///
-    /// Calls `on_done` for each request that is finished with.
+    /// Calls `on_done` for each request that is finished with, and gives it the times of one that
+    /// has no reply.
     pub fn answer(
         &mut self,
         number: u64,
         reply: Reply,
         now: Monotonic,
         spare: impl FnMut() -> Gather,
-        on_done: impl FnMut(&RequestContext),
+        on_done: impl FnMut(&RequestContext, Option<RequestTimes>),
     ) {
         let Some(index) = number.checked_sub(self.first_number) else {
             unreachable!("request {number} was answered already");
         };
-        self.pending[index as usize].state = State::Ready(reply);
+        let pending = &mut self.pending[index as usize];
+        pending.state = State::Ready(reply);
+        pending.times.note_ready(now);
         if index == 0 {
-            self.release(now, spare, on_done);
+            self.release(spare, on_done);
         }
     }
 
@@ -210,13 +235,14 @@ impl Connection {
         number: u64,
         now: Monotonic,
         mut spare: impl FnMut() -> Gather,
-        mut on_done: impl FnMut(&RequestContext),
+        mut on_done: impl FnMut(&RequestContext, Option<RequestTimes>),
         write: impl FnOnce(&mut Vec<u8>),
     ) {
         if number == self.first_number {
             self.outbox.encode(&mut spare, write);
-            self.finish_first(&mut on_done, now);
-            self.release(now, spare, on_done);
+            self.pending[0].times.note_ready(now);
+            self.finish_first(&mut on_done);
+            self.release(spare, on_done);
         } else {
             let mut frame = Vec::new();
             write(&mut frame);
@@ -226,12 +252,11 @@ impl Connection {
 
     fn release(
         &mut self,
-        now: Monotonic,
         mut spare: impl FnMut() -> Gather,
-        mut on_done: impl FnMut(&RequestContext),
+        mut on_done: impl FnMut(&RequestContext, Option<RequestTimes>),
     ) {
         while let Some(Pending { state: State::Ready(_), .. }) = self.pending.front() {
-            match self.finish_first(&mut on_done, now) {
+            match self.finish_first(&mut on_done) {
                 State::Ready(Reply::Silent) => {}
                 State::Ready(Reply::Encoded(frame)) => {
                     self.outbox.encode(&mut spare, |bytes| bytes.extend_from_slice(&frame));
@@ -262,13 +287,17 @@ impl Connection {
         }
     }
 
-    fn finish_first(&mut self, on_done: &mut impl FnMut(&RequestContext), now: Monotonic) -> State {
+    fn finish_first(
+        &mut self,
+        on_done: &mut impl FnMut(&RequestContext, Option<RequestTimes>),
+    ) -> State {
         let first = self.pending.pop_front().expect("the caller saw a first request");
         self.first_number += 1;
         self.bytes_pending -= first.bytes;
-        on_done(&first.context);
-        if !matches!(first.state, State::Ready(Reply::Silent)) {
-            self.unsent.queued.push_back((first.context.api, now));
+        let is_silent = matches!(first.state, State::Ready(Reply::Silent));
+        on_done(&first.context, is_silent.then_some(first.times));
+        if !is_silent {
+            self.unsent.queued.push_back((first.context.api, first.times));
         }
         first.state
     }
@@ -312,17 +341,17 @@ mod tests {
         let mut connection = connection_with(4);
         let mut done = Vec::new();
         for (number, reply) in [(2, Reply::Encoded(vec![2])), (1, Reply::Silent)] {
-            connection.answer(number, reply, Monotonic(0), Gather::default, |c| {
+            connection.answer(number, reply, Monotonic(0), Gather::default, |c, _| {
                 done.push(c.correlation_id)
             });
         }
         assert!(sent(&mut connection).is_empty());
-        let note = |c: &RequestContext| done.push(c.correlation_id);
+        let note = |c: &RequestContext, _: Option<RequestTimes>| done.push(c.correlation_id);
         connection.answer_with(0, Monotonic(0), Gather::default, note, |bytes| bytes.push(0));
         assert_eq!(sent(&mut connection), [0, 2]);
         assert_eq!(done, [0, 1, 2]);
         assert_eq!((connection.pending_count(), connection.bytes_pending()), (1, 10));
-        connection.answer(3, Reply::Encoded(vec![3]), Monotonic(0), Gather::default, |_| {});
+        connection.answer(3, Reply::Encoded(vec![3]), Monotonic(0), Gather::default, |_, _| {});
         assert_eq!(sent(&mut connection), [3]);
     }
 }

@@ -16,7 +16,7 @@ use crate::io::{IoError, Output};
 use crate::metadata::{
     Change, Image, MetadataFact, MetadataLog, MetadataOut, MetadataToken, producer_ids,
 };
-use crate::wire::{ApiKey, Message as WireMessage, Reader, Request};
+use crate::wire::{ApiKey, ErrorCode, Message as WireMessage, Reader, Request};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -52,6 +52,8 @@ struct WaitingReply {
 pub struct Decision {
     /// The changes; none if nothing is to be done, or nothing may be.
     pub changes: Vec<Change>,
+    /// What was refused, one code for each item.
+    pub errors: Vec<ErrorCode>,
     /// The reply, once they are in effect.
     pub frame: Vec<u8>,
     /// The reply if they cannot be made durable.
@@ -63,6 +65,7 @@ impl Decision {
     pub(super) fn of<'a, M: WireMessage<'a>>(
         context: &RequestContext,
         changes: Vec<Change>,
+        errors: Vec<ErrorCode>,
         response: &M,
         failure: &M,
     ) -> Decision {
@@ -71,7 +74,7 @@ impl Decision {
             encode_frame(&mut frame, &mut Vec::new(), context, response);
             frame
         };
-        Decision { changes, frame: encode(response), failure: encode(failure) }
+        Decision { changes, errors, frame: encode(response), failure: encode(failure) }
     }
 }
 
@@ -162,6 +165,9 @@ impl Shard {
         };
         match decision {
             Some(decision) => {
+                for error in &decision.errors {
+                    self.metrics.error(context.api.code(), error.code());
+                }
                 let failure = Answer::Encoded(decision.failure);
                 self.carry_out(to, decision.changes, Answer::Encoded(decision.frame), failure);
             }

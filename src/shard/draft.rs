@@ -65,6 +65,12 @@ impl Draft {
         if validate_only { Vec::new() } else { changes }
     }
 
+    /// The codes of the items that were refused.
+    pub fn errors(&self) -> Vec<ErrorCode> {
+        let codes = self.results.iter().map(|(code, _)| *code);
+        codes.filter(|code| *code != ErrorCode::None).collect()
+    }
+
     /// How each item ends; `broken` if its changes could not be made durable.
     pub fn outcomes(&self, broken: bool) -> impl Iterator<Item = Outcome<'_>> {
         self.results.iter().map(move |(code, text)| match code {

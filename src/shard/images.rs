@@ -81,7 +81,6 @@ impl Shard {
         let config = Arc::clone(&topic.log_config);
         let log = Log::create(self.identity(key, topic), config, epoch, self.now, &mut out);
         let slot = self.partitions.insert(key, Arc::clone(topic), log, PartitionState::Opening);
-        self.metrics.counters.partitions += 1;
         self.unsettled_logs += 1;
         self.drain_log_out(slot, out);
     }
@@ -144,7 +143,6 @@ impl Shard {
 
     pub(super) fn on_log_deleted(&mut self, slot: SlotId) {
         self.partitions.remove(slot);
-        self.metrics.counters.partitions -= 1;
         self.unsettled_logs -= 1;
         let image = Arc::clone(&self.image);
         for key in std::mem::take(&mut self.deferred_logs) {

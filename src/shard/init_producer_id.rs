@@ -20,15 +20,16 @@ pub(super) fn allocate(
         ..Default::default()
     };
     if request.transactional_id.is_some() {
+        let error = ErrorCode::TransactionalIdAuthorizationFailed;
         let refused = InitProducerIdResponse {
-            error_code: ErrorCode::TransactionalIdAuthorizationFailed.code(),
+            error_code: error.code(),
             producer_epoch: -1,
             ..Default::default()
         };
-        return Decision::of(context, Vec::new(), &refused, &storage);
+        return Decision::of(context, Vec::new(), vec![error], &refused, &storage);
     }
     let (id, change) = controller.new_producer_id();
     let response =
         InitProducerIdResponse { producer_id: id.0, producer_epoch: 0, ..Default::default() };
-    Decision::of(context, change.into_iter().collect(), &response, &storage)
+    Decision::of(context, change.into_iter().collect(), Vec::new(), &response, &storage)
 }

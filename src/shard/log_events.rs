@@ -3,7 +3,7 @@
 
 use super::Shard;
 use super::ask::Refusal;
-use super::partitions::PartitionState;
+use super::partitions::{Partition, PartitionState};
 use super::slots::SlotId;
 use super::tick::Timer;
 use super::token::Target;
@@ -16,14 +16,15 @@ use crate::wire::ErrorCode;
 impl Shard {
     pub(super) fn on_log(&mut self, slot: u32, operation: u32, result: Result<Output, IoError>) {
         let now = self.now;
+        let (id, partition) = self.partitions.at(slot);
         // A log tries some names that need not be there.
         if let Err(error) = &result
             && !error.is_not_found()
         {
             self.metrics.counters.log_errors += 1;
-            tracing::error!(%error, "an operation on a log failed");
+            let (topic, index) = (&partition.topic.name, partition.key.index.0);
+            tracing::error!(%topic, partition = index, %error, "an operation on a log failed");
         }
-        let (id, partition) = self.partitions.at(slot);
         let mut out = std::mem::take(&mut self.log_out);
         partition.log.on_completion(LogToken(operation), result, now, &mut out);
         self.drain_log_out(id, out);
@@ -56,6 +57,7 @@ impl Shard {
             self.on_log_fact(id, fact);
         }
         self.log_out = out;
+        self.partitions.recount(id);
         self.set_log_timer(id);
     }
 
@@ -68,21 +70,17 @@ impl Shard {
             }
             LogFact::AppendsFailed { from, error } => {
                 let refusal = Refusal { code: error.code(), message: error.to_string() };
-                let topic = &self.partitions.get(id).topic.name;
-                tracing::error!(%topic, from = from.0, %error, "took appends back");
+                let Partition { topic, key, .. } = self.partitions.get(id);
+                let (topic, partition) = (&topic.name, key.index.0);
+                tracing::error!(%topic, partition, from = from.0, %error, "took appends back");
                 self.fail_appends(id, from, &refusal);
             }
             LogFact::LogStartMoved(start) => {
-                let partition = self.partitions.get(id);
-                tracing::info!(
-                    topic = %partition.topic.name,
-                    partition = partition.key.index.0,
-                    start = start.0,
-                    "the log start moved"
-                );
+                let Partition { topic, key, .. } = self.partitions.get(id);
+                let (topic, partition) = (&topic.name, key.index.0);
+                tracing::info!(%topic, partition, start = start.0, "the log start moved");
             }
             LogFact::Failed(failure) => {
-                self.metrics.counters.partitions_failed += 1;
                 tracing::error!(%failure, "a log is out of service until the next start");
                 let code = ErrorCode::KafkaStorageError;
                 let refusal = Refusal { code, message: failure.to_string() };

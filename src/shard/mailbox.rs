@@ -88,12 +88,14 @@ pub struct Mail {
     boxes: Arc<[Mailbox]>,
     /// What did not fit; bounded by the requests that clients may have in flight.
     overflow: VecDeque<(ShardId, Message)>,
+    /// Messages that did not fit at first.
+    delayed_count: u64,
 }
 
 impl Mail {
     /// The view of shard `own`.
     pub fn new(own: ShardId, boxes: Arc<[Mailbox]>) -> Self {
-        Mail { own, boxes, overflow: VecDeque::new() }
+        Mail { own, boxes, overflow: VecDeque::new(), delayed_count: 0 }
     }
 
     /// How many shards there are.
@@ -110,10 +112,18 @@ impl Mail {
     pub fn send(&mut self, to: ShardId, message: Message) -> bool {
         assert_ne!(to, self.own, "a shard does not write to itself");
         if !self.overflow.is_empty() {
+            self.delayed_count += 1;
             self.overflow.push_back((to, message));
             return false;
         }
-        self.post(to, message)
+        let must_wake = self.post(to, message);
+        self.delayed_count += self.overflow.len() as u64;
+        must_wake
+    }
+
+    /// How many messages have waited for room in a mailbox.
+    pub fn delayed_count(&self) -> u64 {
+        self.delayed_count
     }
 
     fn post(&mut self, to: ShardId, message: Message) -> bool {

@@ -54,6 +54,7 @@ mod routing;
 mod settings;
 mod shutdown;
 mod sockets;
+mod stages;
 mod tick;
 mod token;
 mod topic_partitions;
@@ -72,7 +73,6 @@ use crate::io::{Completion, Op, Socket, Token};
 use crate::log::LogOut;
 use crate::metadata::Image;
 use crate::metrics::{ShardMetrics, Snapshot};
-use crate::wire::ApiKey;
 use ask::PartitionKey;
 use checkpoint::Checkpoints;
 use closing::Closing;
@@ -84,6 +84,7 @@ use partitions::Partitions;
 use reads::FetchTask;
 use replies::SpareGathers;
 use slots::{SlotId, Slots};
+use stages::TurnStages;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tick::Timer;
@@ -130,8 +131,7 @@ pub struct Shard {
     dirty_fetches: Vec<SlotId>,
     dirty_logs: Vec<SlotId>,
     metadata_is_dirty: bool,
-    /// The requests that were read in this turn.
-    turn_requests: Vec<ApiKey>,
+    turn_stages: TurnStages,
     ops: Vec<(Token, Op)>,
     completions: Vec<Completion>,
     log_out: LogOut,
@@ -158,7 +158,12 @@ impl Shard {
         let counters = &mut self.metrics.counters;
         counters.connections_open = self.connections.len() as u64;
         counters.receive_buffer_bytes = self.memory.used() as u64;
-        counters.log_bytes = self.partitions.iter().map(|(_, p)| p.log.size_bytes()).sum();
+        counters.messages_delayed = self.mail.delayed_count();
+        let totals = self.partitions.totals();
+        counters.partitions = totals.partitions;
+        counters.partitions_failed = totals.failed;
+        counters.segments = totals.segments;
+        counters.log_bytes = totals.log_bytes;
         self.metrics.snapshot()
     }
 }

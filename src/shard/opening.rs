@@ -8,6 +8,7 @@ use super::memory::ReceiveMemory;
 use super::partitions::{PartitionState, Partitions};
 use super::requests::CONTROLLER;
 use super::slots::Slots;
+use super::stages::TurnStages;
 use super::tick::Timer;
 use super::{Mail, Settings, Shard};
 use crate::base::timers::Timers;
@@ -105,7 +106,7 @@ impl Shard {
             dirty_fetches: Vec::new(),
             dirty_logs: Vec::new(),
             metadata_is_dirty: false,
-            turn_requests: Vec::new(),
+            turn_stages: TurnStages::default(),
             ops: Vec::new(),
             completions: Vec::new(),
             log_out: Default::default(),
@@ -197,7 +198,6 @@ fn open_partition<I: Io>(
         );
     }
     shard.partitions.insert(key, Arc::clone(topic), log, PartitionState::Open);
-    shard.metrics.counters.partitions += 1;
     Ok(())
 }
 

@@ -29,6 +29,8 @@ pub struct Partition {
     pub is_dirty: bool,
     /// When its log wants to be called next, if a timer is set for that.
     pub timer: Option<Monotonic>,
+    /// What it adds to the totals of the shard.
+    counted: Totals,
 }
 
 /// The life of a partition on its shard.
@@ -46,11 +48,44 @@ pub enum PartitionState {
     Closed,
 }
 
+/// Sums over the partitions of a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Partitions.
+    pub partitions: u64,
+    /// Those that a fault has taken out of service until the next start.
+    pub failed: u64,
+    /// Segments of their logs.
+    pub segments: u64,
+    /// Bytes of their segments.
+    pub log_bytes: u64,
+}
+
+impl Totals {
+    fn of(log: &Log) -> Totals {
+        Totals {
+            partitions: 1,
+            failed: u64::from(log.has_failed()),
+            segments: log.segment_count() as u64,
+            log_bytes: log.size_bytes(),
+        }
+    }
+
+    /// Puts `new` in the place of `old`, which was added before.
+    fn replace(&mut self, old: Totals, new: Totals) {
+        self.partitions = self.partitions + new.partitions - old.partitions;
+        self.failed = self.failed + new.failed - old.failed;
+        self.segments = self.segments + new.segments - old.segments;
+        self.log_bytes = self.log_bytes + new.log_bytes - old.log_bytes;
+    }
+}
+
 /// All partitions of a shard.
 #[derive(Debug, Default)]
 pub struct Partitions {
     slots: Slots<Partition>,
     by_key: HashMap<PartitionKey, SlotId>,
+    totals: Totals,
 }
 
 impl Partitions {
@@ -62,6 +97,8 @@ impl Partitions {
         log: Log,
         state: PartitionState,
     ) -> SlotId {
+        let counted = Totals::of(&log);
+        self.totals.replace(Totals::default(), counted);
         let slot = self.slots.insert(Partition {
             key,
             topic,
@@ -71,6 +108,7 @@ impl Partitions {
             fetch_waiters: Vec::new(),
             is_dirty: false,
             timer: None,
+            counted,
         });
         assert!(self.by_key.insert(key, slot).is_none(), "a partition has one log");
         slot
@@ -136,7 +174,23 @@ impl Partitions {
     pub fn remove(&mut self, slot: SlotId) -> Option<Partition> {
         let partition = self.slots.remove(slot)?;
         self.by_key.remove(&partition.key);
+        self.totals.replace(partition.counted, Totals::default());
         Some(partition)
+    }
+
+    /// Takes into the totals what has changed in a partition's log, if it is still there.
+    pub fn recount(&mut self, slot: SlotId) {
+        let Some(partition) = self.slots.get_mut(slot) else { return };
+        let counted = Totals::of(&partition.log);
+        if counted != partition.counted {
+            let old = std::mem::replace(&mut partition.counted, counted);
+            self.totals.replace(old, counted);
+        }
+    }
+
+    /// The sums over all partitions, as of their last [`Partitions::recount`].
+    pub fn totals(&self) -> Totals {
+        self.totals
     }
 
     /// All partitions.

@@ -14,14 +14,13 @@ use super::routing::ReplyTo;
 use super::slots::SlotId;
 use super::wait_queue::WaitingAppend;
 use super::work::Work;
-use crate::base::{Monotonic, Offset};
-use crate::metrics::Stage;
+use crate::base::Offset;
 use crate::wire::api::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceResponse,
 };
 use crate::wire::record_batch::BatchHeader;
-use crate::wire::{ApiKey, Array, ErrorCode};
+use crate::wire::{Array, ErrorCode};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -164,7 +163,20 @@ pub(super) fn on_answer(shard: &mut Shard, key: RequestKey, part: u32, answer: A
     if pending.unanswered == 0
         && let Some(Work::Produce(pending)) = shard.take_work(key)
     {
+        note_written(shard, &pending);
         respond(shard, &pending);
+    }
+}
+
+/// Notes when the last batch was written: what comes before is the request's append stage, what
+/// comes after its sync stage.
+fn note_written(shard: &mut Shard, pending: &PendingProduce) {
+    let appended = pending.entries.iter().filter_map(|entry| entry.result.as_ref()?.as_ref().ok());
+    let key = pending.context.key;
+    if let Some(written) = appended.map(|part| part.written).max()
+        && let Some(connection) = shard.connections.get_mut(key.connection)
+    {
+        connection.note_written(key.number, written);
     }
 }
 
@@ -252,9 +264,9 @@ impl Shard {
                 base_offset: appended.base_offset,
                 log_append_time: appended.log_append_time,
                 log_start: appended.log_start,
+                written: now.monotonic,
             },
             to,
-            since: now.monotonic,
         };
         owned.append_waiters.push(acks, waiting);
         let counters = &mut self.metrics.counters;
@@ -287,8 +299,8 @@ impl Shard {
             let acknowledged = owned.log.acknowledged();
             let high_watermark = owned.log.positions().high_watermark;
             let released = owned.append_waiters.pop_released(acknowledged, high_watermark);
-            let Some((waiting, written)) = released else { return };
-            self.note_append_stages(&waiting, written.unwrap_or(now));
+            let Some((mut waiting, written)) = released else { return };
+            waiting.part.written = written.unwrap_or(now);
             self.give(waiting.to, Answer::Appended(waiting.part));
         }
     }
@@ -299,14 +311,6 @@ impl Shard {
         for waiting in owned.append_waiters.take_from(from) {
             self.give(waiting.to, Answer::Refused(refusal.clone()));
         }
-    }
-
-    fn note_append_stages(&mut self, waiting: &WaitingAppend, written: Monotonic) {
-        let api = ApiKey::Produce.code();
-        let append = written.since(waiting.since).as_nanos() as u64;
-        let sync = self.now.monotonic.since(written).as_nanos() as u64;
-        self.metrics.record(api, Stage::Append, append);
-        self.metrics.record(api, Stage::Sync, sync);
     }
 
     /// Counts a refused batch; the client gets the words, the log a line at debug level.

@@ -2,9 +2,10 @@
 
 use super::Shard;
 use super::connection::{Reply, RequestContext, RequestKey};
+use super::stages::{RequestTimes, TurnStages};
 use crate::io::Gather;
 use crate::log::ReadPlan;
-use crate::metrics::{ShardMetrics, Stage};
+use crate::metrics::Counters;
 use crate::wire::header::ResponseHeader;
 use crate::wire::{Cut, Message, frame};
 
@@ -47,12 +48,13 @@ impl Shard {
     /// Answers a request with `response`.
     pub(super) fn respond<'a, M: Message<'a>>(&mut self, context: &RequestContext, response: &M) {
         let Some(connection) = self.connections.get_mut(context.key.connection) else { return };
-        let (gathers, metrics, now) = (&mut self.gathers, &mut self.metrics, self.now.monotonic);
+        let (gathers, metrics) = (&mut self.gathers, &mut self.metrics);
+        let stages = &mut self.turn_stages;
         connection.answer_with(
             context.key.number,
-            now,
+            self.now.monotonic,
             || gathers.take(),
-            |done| note_done(metrics, done, now),
+            |done, silent| note_done(&mut metrics.counters, stages, done, silent),
             |buffer| encode_frame(buffer, &mut Vec::new(), context, response),
         );
         self.mark_connection(context.key.connection);
@@ -75,15 +77,27 @@ impl Shard {
     /// Answers a request with a reply that is made already.
     pub(super) fn reply(&mut self, key: RequestKey, reply: Reply) {
         let Some(connection) = self.connections.get_mut(key.connection) else { return };
-        let (gathers, metrics, now) = (&mut self.gathers, &mut self.metrics, self.now.monotonic);
-        let spare = || gathers.take();
-        connection.answer(key.number, reply, now, spare, |done| note_done(metrics, done, now));
+        let (gathers, metrics) = (&mut self.gathers, &mut self.metrics);
+        let stages = &mut self.turn_stages;
+        connection.answer(
+            key.number,
+            reply,
+            self.now.monotonic,
+            || gathers.take(),
+            |done, silent| note_done(&mut metrics.counters, stages, done, silent),
+        );
         self.mark_connection(key.connection);
     }
 }
 
-fn note_done(metrics: &mut ShardMetrics, done: &RequestContext, now: crate::base::Monotonic) {
-    metrics.counters.requests_in_flight -= 1;
-    let whole = now.since(done.received).as_nanos() as u64;
-    metrics.record(done.api.code(), Stage::Whole, whole);
+fn note_done(
+    counters: &mut Counters,
+    stages: &mut TurnStages,
+    done: &RequestContext,
+    silent: Option<RequestTimes>,
+) {
+    counters.requests_in_flight -= 1;
+    if let Some(times) = silent {
+        stages.note_silent(done.api, times);
+    }
 }

@@ -48,7 +48,7 @@ impl Shard {
         connection.begin(context, frame.len());
         self.metrics.counters.requests_in_flight += 1;
         self.metrics.request(api.code());
-        self.turn_requests.push(api);
+        self.turn_stages.note_reader(id);
         self.dispatch(&context, &body);
     }
 

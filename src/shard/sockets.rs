@@ -7,7 +7,6 @@ use super::slots::SlotId;
 use super::tick::Timer;
 use super::token::{SocketOperation, Target};
 use crate::io::{Completion, IoError, Op, Output, Socket};
-use crate::metrics::Stage;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -154,20 +153,12 @@ impl Shard {
         }
     }
 
-    /// Measures how long the replies that have left took to leave.
-    fn note_sent(&mut self, id: SlotId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        for (api, since) in connection.take_sent() {
-            let nanos = self.now.monotonic.since(since).as_nanos() as u64;
-            self.metrics.record(api.code(), Stage::Reply, nanos);
-        }
-    }
-
     fn close_on_error(&mut self, id: SlotId, error: IoError) {
         if let Some(connection) = self.connections.get(id) {
             tracing::debug!(peer = %connection.peer, %error, "a connection broke");
         }
-        self.close(id, CloseReason::Failure);
+        let reason = if error.is_peer_gone() { CloseReason::Peer } else { CloseReason::Failure };
+        self.close(id, reason);
     }
 
     /// Closes a connection whose client broke the protocol, and says why, once.

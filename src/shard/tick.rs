@@ -5,7 +5,6 @@ use super::token::{SocketOperation, Target};
 use super::{Message, Shard};
 use crate::base::Monotonic;
 use crate::io::{Completion, Io, Op};
-use crate::metrics::Stage;
 
 /// What a shard does when its time comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,14 +66,12 @@ impl Shard {
     }
 
     fn note_turn<I: Io>(&mut self, io: &mut I, awake_at: Monotonic) {
-        let busy = io.now().monotonic.since(awake_at).as_nanos() as u64;
-        for api in self.turn_requests.drain(..) {
-            self.metrics.record(api.code(), Stage::Parse, busy);
-        }
+        let done_at = io.now().monotonic;
+        self.end_turn_stages(awake_at, done_at);
         let done = io.counters();
         let counters = &mut self.metrics.counters;
         counters.ticks += 1;
-        counters.busy_nanos += busy;
+        counters.busy_nanos += done_at.since(awake_at).as_nanos() as u64;
         counters.syscalls = done.system_calls;
         counters.hot_sent_bytes = done.hot_bytes;
         counters.cold_sent_bytes = done.cold_bytes;

@@ -49,6 +49,9 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
             break;
         }
     }
+    for topic in &response.topics {
+        shard.metrics.error(context.api.code(), topic.error_code);
+    }
     shard.respond(context, &response);
 }
 

@@ -60,7 +60,7 @@ pub(super) fn create(
             .collect(),
         ..Default::default()
     };
-    Decision::of(context, changes, &respond(false), &respond(true))
+    Decision::of(context, changes, draft.errors(), &respond(false), &respond(true))
 }
 
 fn check_new(
@@ -156,7 +156,7 @@ pub(super) fn delete(
             .collect(),
         ..Default::default()
     };
-    Decision::of(context, changes, &respond(false), &respond(true))
+    Decision::of(context, changes, draft.errors(), &respond(false), &respond(true))
 }
 
 /// CreatePartitions (key 37): more partitions for topics.
@@ -183,7 +183,7 @@ pub(super) fn grow(
             .collect(),
         ..Default::default()
     };
-    Decision::of(context, changes, &respond(false), &respond(true))
+    Decision::of(context, changes, draft.errors(), &respond(false), &respond(true))
 }
 
 fn check_growth(

@@ -2,7 +2,7 @@
 
 use super::ask::AppendedPart;
 use super::routing::ReplyTo;
-use crate::base::{Monotonic, Offset};
+use crate::base::Offset;
 use std::collections::VecDeque;
 
 /// An append that waits for a position to pass it.
@@ -14,8 +14,6 @@ pub struct WaitingAppend {
     pub part: AppendedPart,
     /// Where the answer goes.
     pub to: ReplyTo,
-    /// When it was appended.
-    pub since: Monotonic,
 }
 
 /// Appends in the order of their offsets; a duplicate may wait among its successors.
@@ -51,7 +49,7 @@ impl WaitQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{ShardId, Timestamp};
+    use crate::base::{Monotonic, ShardId, Timestamp};
     use crate::shard::connection::RequestKey;
     use crate::shard::slots::Slots;
 
@@ -65,9 +63,9 @@ mod tests {
                 base_offset: offset,
                 log_append_time: Timestamp::NONE,
                 log_start: Offset::ZERO,
+                written: Monotonic(0),
             },
             to: ReplyTo { shard: ShardId(0), key, part: 0 },
-            since: Monotonic(0),
         }
     }
 

@@ -10,6 +10,7 @@ mod cluster;
 mod configs;
 mod connections;
 mod fetch;
+mod metrics;
 mod offsets;
 mod produce;
 mod producers;

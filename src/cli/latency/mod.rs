@@ -17,9 +17,15 @@ Examples:
   pinion latency --watch 5s
   pinion latency --metrics http://10.0.0.7:9644 --json
 
-Stages of a request: parse, append, sync, reply; whole spans them all. The numbers come from
-/latency, an HdrHistogram log, and are those since the broker's start, or since the last look with
---watch.";
+Stages of a request, in order; they add up to whole:
+  parse   until it is decoded and validated, and its writes or questions are submitted
+  append  a produce, until its batches are in the page cache
+  sync    a produce, from there to the durability that its acks ask for
+  wait    others that are not answered at once: for records, another shard, the metadata log
+  reply   until the last byte of the reply is handed to the kernel
+
+The numbers come from /latency, an HdrHistogram log, and are those since the broker's start, or
+since the last look with --watch.";
 
 /// The quantiles shown, with their titles.
 const QUANTILES: [(f64, &str, &str); 5] = [
