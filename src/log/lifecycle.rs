@@ -11,6 +11,7 @@ use super::seal::{Sealing, Upkeep};
 use super::segment::{Indexes, Segment, SegmentFile};
 use super::sweep::{condemned_path, displaced_path};
 use super::tail::Tail;
+use super::write::Tear;
 use super::{
     Log, LogConfig, LogFact, LogIdentity, LogOut, State, partition_metadata, producer_snapshot,
 };
@@ -195,7 +196,7 @@ impl Log {
             self.state = State::Closing(ClosingStage::Releasing);
             return self.advance_lifecycle(now, out);
         }
-        if self.writes.is_torn && self.writes.queue.is_empty() {
+        if self.writes.tear != Tear::None && self.writes.queue.is_empty() {
             // What a failed write left would be taken for damage after a clean end.
             return self.start_repair(out);
         }

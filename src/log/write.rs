@@ -1,6 +1,7 @@
 //! The one write in flight, and what follows from its end.
 
 use super::error::AppendError;
+use super::files::{SegmentPart, segment_path};
 use super::operations::Purpose;
 use super::segment::BatchSpan;
 use super::{Log, LogFact, LogOut, State};
@@ -48,10 +49,23 @@ pub struct Writes {
     in_flight: Vec<BatchSpan>,
     /// Memory of the last write, to be used again.
     gather: Gather,
-    /// Whether the active file may have bytes after the last whole write.
-    pub is_torn: bool,
+    /// What a failed write has left in the file.
+    pub tear: Tear,
     /// Whether the last write failed for want of room.
     pub lacks_space: bool,
+}
+
+/// What a failed write leaves behind the last whole one, and how far its repair has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tear {
+    /// Nothing.
+    #[default]
+    None,
+    /// The file may have bytes that belong to no batch, or whole batches that were taken back.
+    Open,
+    /// They are cut off in the page cache, and may still be on the disk: a power loss would bring
+    /// them back in front of whatever is written to the next segment.
+    Cut,
 }
 
 impl Pending {
@@ -126,7 +140,7 @@ impl Log {
             return;
         }
         let Some(index) = self.segment_to_write() else { return };
-        if self.writes.is_torn {
+        if self.writes.tear != Tear::None {
             // Before another segment begins: the one that was written to last has the fault.
             return self.start_repair(out);
         }
@@ -144,7 +158,8 @@ impl Log {
         self.operations.submit(Purpose::Write, op, &mut out.ops);
     }
 
-    /// Cuts off what a failed write has left behind the last whole one, unless that is under way.
+    /// Cuts off what a failed write has left behind the last whole one, and makes that durable;
+    /// one step at a time.
     pub(super) fn start_repair(&mut self, out: &mut LogOut) {
         if self.operations.is_under_way(Purpose::Repair) {
             return;
@@ -153,7 +168,11 @@ impl Log {
         let index = self.segment_index(base_offset).expect("the segment is there");
         let segment = &self.segments[index];
         let file = segment.file.as_ref().expect("it was written to").file;
-        let op = Op::Truncate { file, length: segment.size };
+        let op = match self.writes.tear {
+            Tear::None => return,
+            Tear::Open => Op::Truncate { file, length: segment.size },
+            Tear::Cut => Op::Sync { file },
+        };
         self.operations.submit(Purpose::Repair, op, &mut out.ops);
     }
 
@@ -183,7 +202,7 @@ impl Log {
             }
             Ok(other) => unreachable!("write gave {other:?}"),
             Err(error) => {
-                self.writes.is_torn = true;
+                self.writes.tear = Tear::Open;
                 self.writes.lacks_space = error.is_no_space();
                 return self.undo_appends(AppendError::of_io(error), out);
             }
@@ -230,9 +249,18 @@ impl Log {
     }
 
     pub(super) fn on_repaired(&mut self, result: Result<Output, IoError>, out: &mut LogOut) {
-        match result {
-            Ok(_) => self.writes.is_torn = false,
-            Err(error) => {
+        match (self.writes.tear, result) {
+            (Tear::Open, Ok(_)) => {
+                self.writes.tear = Tear::Cut;
+                self.start_repair(out);
+            }
+            (_, Ok(_)) => self.writes.tear = Tear::None,
+            (Tear::Cut, Err(error)) => {
+                let directory = &self.identity.directory;
+                let path = segment_path(directory, self.writing_segment(), SegmentPart::Log);
+                self.fail(path, error, out);
+            }
+            (_, Err(error)) => {
                 self.undo_appends(AppendError::of_io(error), out);
                 self.give_up_closing();
             }

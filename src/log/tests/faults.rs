@@ -99,6 +99,28 @@ fn what_a_failed_write_leaves_is_cut_off() {
     }
 }
 
+/// Goal: the next segment begins when the cut is on the disk. A power loss would else bring back
+/// what was cut off, in front of records that were acknowledged since.
+#[test]
+fn a_cut_is_durable_before_the_log_goes_on() {
+    let mut bench = Bench::new(small());
+    bench.put(batch(&["a"]));
+    bench.disk.faults = vec![fault(bench.disk.run_count, libc::EIO)];
+    bench.append(batch(&["b"])).unwrap();
+    bench.settle();
+    bench.append(batch(&[&"c".repeat(890)])).unwrap();
+    bench.end_of_tick();
+    let mut ops = Vec::new();
+    while let Some((_, op)) = bench.in_flight.first() {
+        ops.push(format!("{op:?}"));
+        bench.complete(0);
+        bench.end_of_tick();
+    }
+    assert!(ops[0].starts_with("Truncate"), "{ops:?}");
+    assert!(ops[1].starts_with("Sync {"), "{ops:?}");
+    assert!(ops[2..].iter().any(|op| op.starts_with("Write")), "{ops:?}");
+}
+
 /// Goal: a log says whether the next start may rely on how it was closed.
 #[test]
 fn a_close_that_fails_is_not_clean() {

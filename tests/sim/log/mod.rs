@@ -320,7 +320,7 @@ fn acknowledged_records_survive_every_crash_point() {
 fn acknowledged_records_survive_every_failed_call() {
     let operations = ["open", "write", "sync", "sync directory", "rename", "allocate", "unlink"];
     let mut count = 0;
-    for seed in report::seeds(3) {
+    for seed in report::seeds(12) {
         let scenario = Scenario::new(seed);
         for operation in operations {
             for (call, errno) in (0..).flat_map(|call| [(call, libc::EIO), (call, libc::ENOSPC)]) {
