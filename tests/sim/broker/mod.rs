@@ -229,7 +229,7 @@ fn run(seed: u64, plan: fn(&mut Disk)) -> Figures {
     run.figures()
 }
 
-/// Goal: one seed is one run, threads or not.
+/// Goal: one seed is one run.
 #[test]
 fn one_seed_is_one_run() {
     for seed in [1, 2, 3] {

@@ -1,8 +1,8 @@
 //! A broker process on the simulated machine: its shards, and who runs when.
 
 use crate::random::Random;
-use crate::world::baton::ShardThread;
-use crate::world::{SimIo, World};
+use crate::world::World;
+use crate::world::turns::{ShardTask, TurnIo};
 use pinion::base::{BrokerId, Monotonic, ShardId};
 use pinion::metadata::{Opening, StaticConfig, config_keys};
 use pinion::shard::{
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// A running broker.
 pub struct Node {
     world: World,
-    shards: Vec<ShardThread>,
+    shards: Vec<ShardTask>,
     boxes: Arc<[Mailbox]>,
 }
 
@@ -80,8 +80,8 @@ impl Node {
         }
         let shards = (0..).zip(ready).map(|(number, (mut shard, io))| {
             let listener = world.machine().listen(ShardId(number));
-            ShardThread::spawn(io, move |io: &mut SimIo| {
-                pinion::shard::Shard::serve(&mut shard, io, listener);
+            ShardTask::new(io, move |io: &mut TurnIo<'_>| {
+                shard.serve(io, listener);
                 while shard.tick(io) == Progress::Running {}
             })
         });
@@ -97,7 +97,7 @@ impl Node {
             running.partition(|shard| machine.stations.get(shard.station()).is_awake(now));
         if awake.is_empty() {
             let wakes_at =
-                |shard: &&mut ShardThread| machine.stations.get(shard.station()).wakes_at();
+                |shard: &&mut ShardTask| machine.stations.get(shard.station()).wakes_at();
             let next = asleep.iter().filter_map(wakes_at).min();
             let next = [next, machine.agenda.next_at()].into_iter().flatten().min();
             machine.run_until(next.map_or(until, |next| next.min(until)).max(now));
@@ -120,6 +120,6 @@ impl Node {
 
     /// Whether all shards have come to their end.
     pub fn has_ended(&self) -> bool {
-        self.shards.iter().all(ShardThread::has_ended)
+        self.shards.iter().all(ShardTask::has_ended)
     }
 }

@@ -1,6 +1,5 @@
 //! The handles by which shards and tests reach the world.
 
-use super::baton::{self, Baton};
 use super::station::StationId;
 use super::{ConnectionId, Crash, End, Machine};
 use pinion::base::{Monotonic, Now};
@@ -16,13 +15,12 @@ pub struct World {
 
 /// One shard's side of the seam. Dies with its process.
 ///
-/// A wait lets the world go on until something completes. On a thread of its own, the shard hands
-/// over to the scheduler instead, which decides who runs next.
+/// A wait lets the world go on until something completes. Shards that take turns are scheduled by
+/// others: their waits are in two parts, and the world goes on between them.
 #[derive(Debug)]
 pub struct SimIo {
     world: World,
     station: StationId,
-    baton: Option<Baton>,
 }
 
 impl World {
@@ -51,7 +49,7 @@ impl World {
     /// Starts a process: one handle for each shard.
     pub fn boot(&self, shard_count: usize) -> Vec<SimIo> {
         let stations = self.machine().boot(shard_count);
-        let handle = |station| SimIo { world: self.clone(), station, baton: None };
+        let handle = |station| SimIo { world: self.clone(), station };
         stations.into_iter().map(handle).collect()
     }
 
@@ -130,9 +128,14 @@ impl SimIo {
         self.station
     }
 
-    /// From now on the shard runs on a thread of its own.
-    pub fn set_baton(&mut self, baton: Baton) {
-        self.baton = Some(baton);
+    /// The first part of a wait: hands operations to the kernel, and sleeps.
+    pub fn begin_wait(&mut self, until: Option<Monotonic>) {
+        self.world.machine().begin_wait(self.station, until);
+    }
+
+    /// The second part of a wait: wakes up to what has completed.
+    pub fn end_wait(&mut self, completions: &mut Vec<Completion>) {
+        self.world.machine().end_wait(self.station, completions);
     }
 }
 
@@ -148,17 +151,7 @@ impl Io for SimIo {
     }
 
     fn wait(&mut self, until: Option<Monotonic>, completions: &mut Vec<Completion>) {
-        let Some(baton) = &self.baton else {
-            return self.world.machine().wait(self.station, until, completions);
-        };
-        self.world.machine().begin_wait(self.station, until);
-        baton.pass();
-        let mut machine = self.world.machine();
-        if machine.stations.get(self.station).is_dead {
-            drop(machine);
-            baton::die();
-        }
-        machine.end_wait(self.station, completions);
+        self.world.machine().wait(self.station, until, completions);
     }
 
     fn now(&mut self) -> Now {

@@ -4,12 +4,12 @@
 //! logs, topics or Kafka; it panics when a shard breaks the seam's contract.
 
 pub mod agenda;
-pub mod baton;
 pub mod disk;
 pub mod handle;
 pub mod network;
 pub mod station;
 pub mod trace;
+pub mod turns;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The world keeps the promises of the seam, and notices who breaks them.
 
-use super::baton::ShardThread;
 use super::network::End;
+use super::turns::ShardTask;
 use super::{Crash, Delay, Fault, SimIo, Weather, World};
 use crate::random::Random;
 use pinion::base::ShardId;
@@ -429,14 +429,14 @@ fn a_wake_reaches_the_other_shard() {
     assert!(matches!(completions[0].result, Ok(Output::Woken)));
 }
 
-/// Goal: shards on threads of their own run turn by turn, and die in their sleep with the process.
+/// Goal: shards run turn by turn, and die in their sleep with the process.
 #[test]
-fn threads_take_turns() {
+fn shards_take_turns() {
     let world = World::new(18);
     let (said, says) = std::sync::mpsc::channel();
     let spawn = |(name, io): (u64, SimIo)| {
         let said = said.clone();
-        ShardThread::spawn(io, move |io| {
+        ShardTask::new(io, move |io| {
             let until = io.now().monotonic.after(std::time::Duration::from_micros(name));
             io.wait(Some(until), &mut Vec::new());
             said.send(name).unwrap();
@@ -444,24 +444,24 @@ fn threads_take_turns() {
             unreachable!("nothing completes");
         })
     };
-    let mut threads: Vec<_> = (1..).zip(world.boot(2)).map(spawn).collect();
-    threads.iter_mut().for_each(ShardThread::turn);
-    let wakes_at = |thread: &ShardThread| {
-        world.machine().stations.get(thread.station()).wakes_at().expect("it has a deadline")
+    let mut shards: Vec<_> = (1..).zip(world.boot(2)).map(spawn).collect();
+    shards.iter_mut().for_each(ShardTask::turn);
+    let wakes_at = |shard: &ShardTask| {
+        world.machine().stations.get(shard.station()).wakes_at().expect("it has a deadline")
     };
-    assert!(wakes_at(&threads[0]) < wakes_at(&threads[1]));
-    let instant = wakes_at(&threads[0]);
+    assert!(wakes_at(&shards[0]) < wakes_at(&shards[1]));
+    let instant = wakes_at(&shards[0]);
     world.machine().run_until(instant);
-    let is_awake = |thread: &ShardThread| {
+    let is_awake = |shard: &ShardTask| {
         let now = world.machine().agenda.now().monotonic;
-        world.machine().stations.get(thread.station()).is_awake(now)
+        world.machine().stations.get(shard.station()).is_awake(now)
     };
-    assert_eq!((is_awake(&threads[0]), is_awake(&threads[1])), (true, false));
-    threads[0].turn();
+    assert_eq!((is_awake(&shards[0]), is_awake(&shards[1])), (true, false));
+    shards[0].turn();
     assert_eq!(says.try_iter().collect::<Vec<_>>(), [1]);
     world.crash(Crash::Process);
-    threads.iter_mut().for_each(ShardThread::turn);
-    assert!(threads.iter().all(ShardThread::has_ended) && says.try_recv().is_err());
+    drop(shards);
+    assert!(says.try_recv().is_err());
 }
 
 /// What the seam forbids, and a word of the message that says so.
