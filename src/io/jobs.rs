@@ -23,6 +23,8 @@ pub enum Step {
     Close,
     /// Syncs an open file.
     SyncFile(File),
+    /// Cuts an open file off at a length.
+    TruncateFile(File, u64),
     /// Closes an open file.
     CloseFile(File),
     /// Makes the entries of a directory durable.
@@ -111,6 +113,7 @@ impl<K> Job<K> {
                 Op::CloseFile { file }
             }
             Step::SyncFile(file) => Op::Sync { file },
+            Step::TruncateFile(file, length) => Op::Truncate { file, length },
             Step::CloseFile(file) => Op::CloseFile { file },
             Step::SyncDirectory(path) => Op::SyncDirectory { path },
             Step::MakeDirectory(path) => Op::MakeDirectory { path },

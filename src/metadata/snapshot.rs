@@ -3,7 +3,8 @@
 use super::Image;
 use super::codec;
 use super::frame::{FrameKind, write_frame};
-use crate::io::{File, Gather, IoError, Op, OpenMode, Output};
+use crate::io::jobs::{Finished, Job, Lane, Step, Turn, replace_file};
+use crate::io::{File, IoError, Op, Output};
 use std::path::{Path, PathBuf};
 
 /// The snapshot's name in the metadata directory.
@@ -15,27 +16,23 @@ pub(super) const SNAPSHOT_TEMPORARY_NAME: &str = "snapshot.tmp";
 ///
 /// Owned by the metadata log while it is written. Once the new snapshot's directory entry is
 /// durable the log may be emptied: a crash before that finds changes in it that the snapshot
-/// contains, and recovery skips them.
+/// contains, and recovery skips them. So whatever fails before that leaves a log that is in order.
 #[derive(Debug)]
 pub(super) struct SnapshotWriter {
-    directory: PathBuf,
+    temporary: PathBuf,
     log_file: File,
-    content: Gather,
-    step: Step,
+    lane: Lane<Task>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    Open,
-    Write(File),
-    Sync(File),
-    Close,
-    Rename,
-    SyncDirectory,
+/// The parts of the way.
+#[derive(Debug)]
+enum Task {
+    /// The new snapshot takes the old one's place.
+    Replace,
+    /// The log is emptied.
     EmptyLog,
-    SyncLog,
-    CloseFailed(IoError),
-    Remove(IoError),
+    /// What is left of a snapshot that this error ended is removed.
+    CleanUp(IoError),
 }
 
 /// What comes after a completion.
@@ -54,71 +51,46 @@ pub(super) enum Progress {
 impl SnapshotWriter {
     /// Begins to write `image`, with the operation to submit first.
     pub fn begin(directory: &Path, log_file: File, image: &Image) -> (SnapshotWriter, Op) {
-        let mut content = Gather::default();
-        content.encode(|to| {
-            write_frame(FrameKind::Snapshot, image.version, to, |body| {
-                codec::encode_state(&image.state(), body);
-            });
+        let mut content = Vec::new();
+        write_frame(FrameKind::Snapshot, image.version, &mut content, |body| {
+            codec::encode_state(&image.state(), body);
         });
-        let path = directory.join(SNAPSHOT_TEMPORARY_NAME);
-        let directory = directory.to_owned();
-        let writer = SnapshotWriter { directory, log_file, content, step: Step::Open };
-        (writer, Op::Open { path, mode: OpenMode::CreateEmpty })
+        let mut lane = Lane::default();
+        lane.push(Job::new(Task::Replace, replace_file(directory.join(SNAPSHOT_NAME), content)));
+        let Turn::Submit(op) = lane.start() else { unreachable!("a job has a first step") };
+        let temporary = directory.join(SNAPSHOT_TEMPORARY_NAME);
+        (SnapshotWriter { temporary, log_file, lane }, op)
     }
 
     /// Takes the outcome of the operation before and gives the next.
-    ///
-    /// # Panics
-    /// If the outcome is of another operation.
     pub fn on_completion(&mut self, result: Result<Output, IoError>) -> Progress {
-        let output = match result {
-            Ok(output) => output,
-            Err(error) => return self.on_error(error),
-        };
-        let (step, op) = match self.step {
-            Step::Open => {
-                let Output::Opened(file) = output else { unreachable!("open gave {output:?}") };
-                let data = std::mem::take(&mut self.content);
-                (Step::Write(file), Op::Write { file, position: 0, data })
+        let mut turn = self.lane.advance(result);
+        loop {
+            match turn {
+                Turn::Submit(op) => return Progress::Next(op),
+                Turn::Finished(Finished { job, result }) => match (job.kind, result) {
+                    (Task::Replace, Ok(())) => self.empty_log(),
+                    (Task::Replace, Err(error)) => self.clean_up(job.files, error),
+                    (Task::EmptyLog, Ok(())) => return Progress::Done,
+                    (Task::EmptyLog, Err(error)) => return Progress::Fatal(error),
+                    (Task::CleanUp(error), _) => return Progress::GaveUp(error),
+                },
+                Turn::Idle => unreachable!("the last task has ended the snapshot"),
             }
-            Step::Write(file) => (Step::Sync(file), Op::Sync { file }),
-            Step::Sync(file) => (Step::Close, Op::CloseFile { file }),
-            Step::Close => {
-                let from = self.directory.join(SNAPSHOT_TEMPORARY_NAME);
-                let to = self.directory.join(SNAPSHOT_NAME);
-                (Step::Rename, Op::Rename { from, to })
-            }
-            Step::Rename => {
-                (Step::SyncDirectory, Op::SyncDirectory { path: self.directory.clone() })
-            }
-            Step::SyncDirectory => {
-                (Step::EmptyLog, Op::Truncate { file: self.log_file, length: 0 })
-            }
-            // Durably empty before the next write: else a crash could join old and new bytes.
-            Step::EmptyLog => (Step::SyncLog, Op::Sync { file: self.log_file }),
-            Step::SyncLog => return Progress::Done,
-            Step::CloseFailed(error) => (Step::Remove(error), self.remove()),
-            Step::Remove(error) => return Progress::GaveUp(error),
-        };
-        self.step = step;
-        Progress::Next(op)
+            turn = self.lane.start();
+        }
     }
 
-    fn on_error(&mut self, error: IoError) -> Progress {
-        let (step, op) = match self.step {
-            Step::Write(file) => (Step::CloseFailed(error), Op::CloseFile { file }),
-            Step::Open | Step::Close | Step::Rename => (Step::Remove(error), self.remove()),
-            Step::CloseFailed(first) => (Step::Remove(first), self.remove()),
-            Step::Remove(first) => return Progress::GaveUp(first),
-            Step::Sync(_) | Step::SyncDirectory | Step::EmptyLog | Step::SyncLog => {
-                return Progress::Fatal(error);
-            }
-        };
-        self.step = step;
-        Progress::Next(op)
+    fn empty_log(&mut self) {
+        // Durably empty before the next write: else a crash could join old and new bytes.
+        let file = self.log_file;
+        let steps = [Step::TruncateFile(file, 0), Step::SyncFile(file)];
+        self.lane.push(Job::new(Task::EmptyLog, steps));
     }
 
-    fn remove(&self) -> Op {
-        Op::Unlink { path: self.directory.join(SNAPSHOT_TEMPORARY_NAME) }
+    fn clean_up(&mut self, open: Vec<File>, error: IoError) {
+        let close = open.into_iter().map(Step::CloseFile);
+        let steps = close.chain([Step::Unlink(self.temporary.clone())]);
+        self.lane.push(Job::new(Task::CleanUp(error), steps));
     }
 }
