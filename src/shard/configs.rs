@@ -10,11 +10,17 @@ use crate::metadata::configs::{
 };
 use crate::metadata::describe::{ConfigEntry, describe_broker, describe_topic};
 use crate::metadata::{Image, MetadataError};
+use crate::wire::Array;
+use crate::wire::api::alter_configs::{
+    AlterConfigsRequest, AlterConfigsResourceResponse, AlterConfigsResponse,
+};
 use crate::wire::api::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
     DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
 };
-use crate::wire::api::{alter_configs as replacing, incremental_alter_configs as altering};
+use crate::wire::api::incremental_alter_configs::{
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+};
 use bytes::Bytes;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,6 +34,7 @@ type Described = Result<Vec<ConfigEntry>, MetadataError>;
 
 /// DescribeConfigs (key 32): every config, with where its value comes from.
 pub(super) fn on_describe(shard: &mut Shard, context: &RequestContext, body: &Bytes) {
+    // Older than the request: what is shown of them lives as long as its names.
     let (described, texts): (Vec<Described>, Vec<String>);
     let Some(request) = shard.decode::<DescribeConfigsRequest>(context, body) else { return };
     let image = Arc::clone(&shard.image);
@@ -139,7 +146,7 @@ fn config<'a>(
 pub(super) fn replace(
     controller: &mut Controller,
     context: &RequestContext,
-    request: &replacing::AlterConfigsRequest,
+    request: &AlterConfigsRequest,
 ) -> Decision {
     let mut draft = Draft::of(controller);
     for resource in &request.resources {
@@ -150,18 +157,9 @@ pub(super) fn replace(
         });
     }
     let changes = draft.take_changes(request.validate_only);
-    let respond = |broken: bool| replacing::AlterConfigsResponse {
-        responses: request
-            .resources
-            .iter()
-            .zip(draft.outcomes(broken))
-            .map(|(resource, (code, message))| replacing::AlterConfigsResourceResponse {
-                error_code: code.code(),
-                error_message: message,
-                resource_type: resource.resource_type,
-                resource_name: resource.resource_name,
-            })
-            .collect(),
+    let resources = || request.resources.iter().map(|r| (r.resource_type, r.resource_name));
+    let respond = |broken: bool| AlterConfigsResponse {
+        responses: altered(resources(), &draft, broken),
         ..Default::default()
     };
     Decision::of(context, changes, draft.errors(), &respond(false), &respond(true))
@@ -171,37 +169,39 @@ pub(super) fn replace(
 pub(super) fn alter(
     controller: &mut Controller,
     context: &RequestContext,
-    request: &altering::IncrementalAlterConfigsRequest,
+    request: &IncrementalAlterConfigsRequest,
 ) -> Decision {
     let mut draft = Draft::of(controller);
     for resource in &request.resources {
         draft.add(|image, broker| {
             let found = find(image, broker, resource.resource_type, resource.resource_name)?;
-            let alterations: Result<Vec<Alteration>, MetadataError> = resource
-                .configs
-                .iter()
-                .map(|config| {
-                    let operation = AlterOperation::from_code(config.config_operation)?;
-                    Ok(Alteration { name: config.name, operation, value: config.value })
-                })
-                .collect();
-            alter_configs(image, found, &alterations?)
+            let alterations = resource.configs.iter().map(|config| {
+                let operation = AlterOperation::from_code(config.config_operation)?;
+                Ok(Alteration { name: config.name, operation, value: config.value })
+            });
+            alter_configs(image, found, &alterations.collect::<Result<Vec<_>, MetadataError>>()?)
         });
     }
     let changes = draft.take_changes(request.validate_only);
-    let respond = |broken: bool| altering::IncrementalAlterConfigsResponse {
-        responses: request
-            .resources
-            .iter()
-            .zip(draft.outcomes(broken))
-            .map(|(resource, (code, message))| altering::AlterConfigsResourceResponse {
-                error_code: code.code(),
-                error_message: message,
-                resource_type: resource.resource_type,
-                resource_name: resource.resource_name,
-            })
-            .collect(),
+    let resources = || request.resources.iter().map(|r| (r.resource_type, r.resource_name));
+    let respond = |broken: bool| IncrementalAlterConfigsResponse {
+        responses: altered(resources(), &draft, broken),
         ..Default::default()
     };
     Decision::of(context, changes, draft.errors(), &respond(false), &respond(true))
+}
+
+/// What became of each resource, in the order in which they were added to the draft.
+fn altered<'a>(
+    resources: impl Iterator<Item = (i8, &'a str)>,
+    draft: &'a Draft,
+    broken: bool,
+) -> Array<AlterConfigsResourceResponse<'a>> {
+    resources
+        .zip(draft.outcomes(broken))
+        .map(|((resource_type, resource_name), (code, error_message))| {
+            let error_code = code.code();
+            AlterConfigsResourceResponse { error_code, error_message, resource_type, resource_name }
+        })
+        .collect()
 }

@@ -3,6 +3,9 @@
 use crate::wire::schema::{api, structs};
 use crate::wire::Array;
 
+/// As in AlterConfigs.
+pub use super::alter_configs::AlterConfigsResourceResponse;
+
 api! {
     IncrementalAlterConfigs, versions 0..=1, flexible 1:
     IncrementalAlterConfigsRequest<'a> => IncrementalAlterConfigsResponse<'a>
@@ -43,17 +46,5 @@ structs! {
         throttle_time_ms: i32 [..],
         /// One entry per resource.
         responses: Array<AlterConfigsResourceResponse<'a>> [..],
-    }
-
-    /// What became of one resource.
-    pub struct AlterConfigsResourceResponse<'a> {
-        /// 0, or why the broker did not do it ([`ErrorCode`](crate::wire::ErrorCode)).
-        error_code: i16 [..],
-        /// The error in words.
-        error_message: Option<&'a str> [..],
-        /// What the resource is: 2 a topic, 4 a broker (`ConfigResource.Type`).
-        resource_type: i8 [..],
-        /// The resource's name: a topic's name, or a broker's id in decimal.
-        resource_name: &'a str [..],
     }
 }
