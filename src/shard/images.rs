@@ -71,9 +71,7 @@ impl Shard {
     }
 
     fn make_log(&mut self, key: PartitionKey, topic: &Arc<Topic>) {
-        if self.is_directory_taken(topic, key.index) {
-            // A deleted topic of the same name still has its directory.
-            self.deferred_logs.push(key);
+        if self.directories.must_wait(&(Arc::clone(&topic.name), key.index), key) {
             return;
         }
         let mut out = self.take_log_out();
@@ -83,14 +81,6 @@ impl Shard {
         let slot = self.partitions.insert(key, Arc::clone(topic), log, PartitionState::Opening);
         self.unsettled_logs += 1;
         self.drain_log_out(slot, out);
-    }
-
-    fn is_directory_taken(&self, topic: &Topic, index: PartitionIndex) -> bool {
-        self.partitions.iter().any(|(_, partition)| {
-            partition.state == PartitionState::Deleting
-                && partition.key.index == index
-                && partition.topic.name == topic.name
-        })
     }
 
     /// What a log is called, and where it lies.
@@ -113,9 +103,11 @@ impl Shard {
     }
 
     fn delete_logs(&mut self, topic: &Topic) {
-        self.deferred_logs.retain(|key| key.topic != topic.id);
         for key in self.owned_of(topic) {
-            let Some(slot) = self.partitions.find(key) else { continue };
+            let Some(slot) = self.partitions.find(key) else {
+                self.directories.cancel(&(Arc::clone(&topic.name), key.index));
+                continue;
+            };
             let mut out = self.take_log_out();
             let partition = self.partitions.get_mut(slot);
             if partition.state == PartitionState::Open {
@@ -123,6 +115,7 @@ impl Shard {
             }
             partition.state = PartitionState::Deleting;
             partition.log.begin_delete(self.now, &mut out);
+            self.directories.begin_deletion(partition.directory_name());
             self.drain_log_out(slot, out);
             if self.partitions.find(key).is_some() {
                 let refusal = ErrorCode::UnknownTopicOrPartition.into();
@@ -142,20 +135,19 @@ impl Shard {
     }
 
     pub(super) fn on_log_deleted(&mut self, slot: SlotId) {
-        self.partitions.remove(slot);
+        let Some(deleted) = self.partitions.remove(slot) else { return };
         self.unsettled_logs -= 1;
-        let image = Arc::clone(&self.image);
-        for key in std::mem::take(&mut self.deferred_logs) {
-            if let Some(topic) = image.topic_by_id(key.topic) {
-                self.make_log(key, topic);
-            }
+        if let Some(key) = self.directories.end_deletion(&deleted.directory_name()) {
+            let image = Arc::clone(&self.image);
+            let topic = image.topic_by_id(key.topic).expect("a topic that is gone does not wait");
+            self.make_log(key, topic);
         }
         self.report_applied();
     }
 
     /// Tells the controller when the image in effect is complete here.
     fn report_applied(&mut self) {
-        if self.unsettled_logs > 0 || !self.deferred_logs.is_empty() {
+        if self.unsettled_logs > 0 || self.directories.has_waiting() {
             return;
         }
         let (shard, version) = (self.id, self.image.version);

@@ -27,6 +27,7 @@ mod cluster;
 mod collect;
 mod configs;
 mod controller;
+mod directories;
 mod draft;
 mod epochs;
 mod fetch;
@@ -73,11 +74,11 @@ use crate::io::{Completion, Op, Socket, Token};
 use crate::log::LogOut;
 use crate::metadata::Image;
 use crate::metrics::{ShardMetrics, Snapshot};
-use ask::PartitionKey;
 use checkpoint::Checkpoints;
 use closing::Closing;
 use connection::{Connection, RequestKey};
 use controller::Controller;
+use directories::Directories;
 use lookups::Lookups;
 use memory::ReceiveMemory;
 use partitions::Partitions;
@@ -117,8 +118,7 @@ pub struct Shard {
     partitions: Partitions,
     /// Logs that are being made or deleted.
     unsettled_logs: usize,
-    /// Logs to be made once a deleted topic's directory is gone.
-    deferred_logs: Vec<PartitionKey>,
+    directories: Directories,
     fetches: Slots<FetchTask>,
     lookups: Lookups,
 

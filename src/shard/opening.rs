@@ -96,7 +96,7 @@ impl Shard {
             gathers: Default::default(),
             partitions: Partitions::default(),
             unsettled_logs: 0,
-            deferred_logs: Vec::new(),
+            directories: Default::default(),
             fetches: Slots::default(),
             lookups: Default::default(),
             controller: None,

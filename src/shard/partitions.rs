@@ -2,6 +2,7 @@
 
 use super::append_waiters::AppendWaiters;
 use super::ask::PartitionKey;
+use super::directories::DirectoryName;
 use super::slots::{SlotId, Slots};
 use crate::base::Monotonic;
 use crate::log::Log;
@@ -31,6 +32,13 @@ pub struct Partition {
     pub timer: Option<Monotonic>,
     /// What it adds to the totals of the shard.
     counted: Totals,
+}
+
+impl Partition {
+    /// What its directory is named after.
+    pub fn directory_name(&self) -> DirectoryName {
+        (Arc::clone(&self.topic.name), self.key.index)
+    }
 }
 
 /// The life of a partition on its shard.

@@ -90,7 +90,7 @@ impl Shard {
     }
 
     fn close_logs(&mut self) {
-        self.deferred_logs.clear();
+        self.directories.cancel_all();
         for id in self.partitions.ids() {
             let partition = self.partitions.get_mut(id);
             if !matches!(partition.state, PartitionState::Open | PartitionState::Opening) {
