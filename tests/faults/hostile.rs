@@ -1,7 +1,7 @@
 //! Hostile frames: every API and version, random, cut short, changed anywhere, or claiming more
 //! than they have. Each is answered or ends its connection; the process lives, within bounds.
 
-use crate::messages::{Codec, codecs};
+use crate::messages::{Codec, EXTREMES, codecs, put_extreme};
 use crate::process::peak_memory;
 use crate::random::Random;
 use crate::support::broker::{Broker, BrokerOptions};
@@ -25,22 +25,6 @@ const TAPE_SIZE: usize = 300;
 const FORGED_SIZE: usize = 1 << 20;
 
 const WORKERS: u64 = 4;
-
-/// Values that are likely to hurt, in place of any bytes of a frame.
-const EXTREMES: [&[u8]; 12] = [
-    &[0x00],
-    &[0x7f],
-    &[0x80],
-    &[0xff],
-    &[0x7f, 0xff],
-    &[0xff, 0xfe],
-    &[0x7f, 0xff, 0xff, 0xff],
-    &[0xff, 0xff, 0xff, 0xfe],
-    &[0x80, 0x00, 0x00, 0x00],
-    &[0x80, 0x80, 0x80, 0x80, 0x08],
-    &[0xff, 0xff, 0xff, 0xff, 0x0f],
-    &[0xff; 12],
-];
 
 /// The requests that the broker serves, with each version of theirs.
 fn served() -> Vec<(Codec, i16)> {
@@ -75,9 +59,7 @@ fn valid(codec: &Codec, version: i16, random: &mut Random) -> Vec<u8> {
 /// Puts an extreme value somewhere into a frame.
 fn distort(frame: &mut Vec<u8>, random: &mut Random) {
     let extreme = random.pick(&EXTREMES);
-    let at = random.index(frame.len());
-    let end = frame.len().min(at + extreme.len());
-    frame.splice(at..end, extreme.iter().copied());
+    put_extreme(frame, random.index(frame.len()), extreme);
 }
 
 /// Sends one frame on a connection of its own and waits for the broker to be done with it.

@@ -5,9 +5,11 @@
 // Each test binary compiles this module for itself and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+mod extremes;
 mod forger;
 mod tape;
 
+pub use extremes::{EXTREMES, put_extreme};
 use forger::Forger;
 use pinion::wire::{ApiKey, DecodeError, Reader, Writer};
 use std::ops::RangeInclusive;

@@ -6,7 +6,7 @@
 #[path = "../messages/mod.rs"]
 mod messages;
 
-use messages::{Codec, codecs};
+use messages::{Codec, EXTREMES, codecs, put_extreme};
 use peak_alloc::PeakAlloc;
 use pinion::wire::{DecodeError, Reader};
 use proptest::prelude::*;
@@ -91,30 +91,14 @@ fn trailing_bytes() {
     });
 }
 
-/// Goal: extreme values at any place, whatever stands there, are bounded: lengths and counts of
-/// 2³¹−1, −1, −2 and −2³¹ in each form, varints without an end, and single extreme bytes.
+/// Goal: extreme values at any place, whatever stands there, are bounded.
 #[test]
 fn extremes_at_every_byte() {
-    let extremes: [&[u8]; 12] = [
-        &[0x00],
-        &[0x7f],
-        &[0x80],
-        &[0xff],
-        &[0x7f, 0xff],
-        &[0xff, 0xfe],
-        &[0x7f, 0xff, 0xff, 0xff],
-        &[0xff, 0xff, 0xff, 0xfe],
-        &[0x80, 0x00, 0x00, 0x00],
-        &[0x80, 0x80, 0x80, 0x80, 0x08],
-        &[0xff, 0xff, 0xff, 0xff, 0x0f],
-        &[0xff; 12],
-    ];
     for_each_sample(|codec, version, bytes| {
         for at in 0..bytes.len() {
-            for extreme in extremes {
+            for extreme in EXTREMES {
                 let mut hostile = bytes.clone();
-                let end = bytes.len().min(at + extreme.len());
-                hostile.splice(at..end, extreme.iter().copied());
+                put_extreme(&mut hostile, at, extreme);
                 let _ = decode(codec, version, &hostile);
             }
         }

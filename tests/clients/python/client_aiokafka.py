@@ -9,9 +9,15 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from contract import Failure, TopicExists
+from pure_python import (
+    CONSUMER_OPTIONS,
+    TIMEOUT_S,
+    as_record,
+    compression_type,
+    offsets_of,
+    send_arguments,
+)
 from records import Record
-
-TIMEOUT_S = 30
 
 
 def connect(bootstrap: str) -> "AioKafka":
@@ -40,20 +46,12 @@ class AioKafka:
         async def produce() -> list[tuple[int, int]]:
             async with AIOKafkaProducer(
                 bootstrap_servers=self.bootstrap,
-                compression_type=None if codec == "none" else codec,
+                compression_type=compression_type(codec),
                 linger_ms=5,
                 enable_idempotence=True,
             ) as producer:
                 pending = [
-                    await producer.send(
-                        topic,
-                        partition=record.partition,
-                        timestamp_ms=record.timestamp_ms,
-                        key=record.key,
-                        value=record.value,
-                        headers=list(record.headers),
-                    )
-                    for record in batch
+                    await producer.send(topic, **send_arguments(record)) for record in batch
                 ]
                 acks = await asyncio.wait_for(asyncio.gather(*pending), TIMEOUT_S)
                 return [(ack.partition, ack.offset) for ack in acks]
@@ -80,7 +78,7 @@ class AioKafka:
             found = await consumer.offsets_for_times(
                 {TopicPartition(topic, p): ms for p in range(partitions)}
             )
-            return {place.partition: at.offset if at else None for place, at in found.items()}
+            return offsets_of(found)
 
         return self._consume(find)
 
@@ -161,25 +159,11 @@ class AioKafka:
     def _consume(self, use):
         async def run():
             async with AIOKafkaConsumer(
-                bootstrap_servers=self.bootstrap,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
+                bootstrap_servers=self.bootstrap, **CONSUMER_OPTIONS
             ) as consumer:
                 return await use(consumer)
 
         return self.loop.run_until_complete(run())
-
-
-def as_record(message) -> Record:
-    return Record(
-        message.partition,
-        message.offset,
-        message.timestamp,
-        message.key,
-        message.value,
-        tuple(message.headers),
-    )
 
 
 def raise_error(code: int) -> None:

@@ -7,9 +7,15 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import TopicAlreadyExistsError
 
 from contract import Failure, TopicExists
+from pure_python import (
+    CONSUMER_OPTIONS,
+    TIMEOUT_S,
+    as_record,
+    compression_type,
+    offsets_of,
+    send_arguments,
+)
 from records import Record
-
-TIMEOUT_S = 30
 
 
 def connect(bootstrap: str) -> "KafkaPython":
@@ -33,20 +39,10 @@ class KafkaPython:
     def produce(self, topic: str, codec: str, batch: Iterable[Record]) -> list[tuple[int, int]]:
         producer = KafkaProducer(
             bootstrap_servers=self.bootstrap,
-            compression_type=None if codec == "none" else codec,
+            compression_type=compression_type(codec),
             linger_ms=5,
         )
-        pending = [
-            producer.send(
-                topic,
-                partition=record.partition,
-                timestamp_ms=record.timestamp_ms,
-                key=record.key,
-                value=record.value,
-                headers=list(record.headers),
-            )
-            for record in batch
-        ]
+        pending = [producer.send(topic, **send_arguments(record)) for record in batch]
         producer.flush(TIMEOUT_S)
         acks = [future.get(TIMEOUT_S) for future in pending]
         producer.close()
@@ -59,14 +55,7 @@ class KafkaPython:
             consumer.seek(TopicPartition(topic, partition), offset)
         seen = 0
         for seen, message in enumerate(consumer, start=1):
-            yield Record(
-                message.partition,
-                message.offset,
-                message.timestamp,
-                message.key,
-                message.value,
-                tuple(message.headers),
-            )
+            yield as_record(message)
             if seen == count:
                 break
         consumer.close()
@@ -79,7 +68,7 @@ class KafkaPython:
             {TopicPartition(topic, p): ms for p in range(partitions)}
         )
         consumer.close()
-        return {place.partition: at.offset if at else None for place, at in found.items()}
+        return offsets_of(found)
 
     def earliest(self, topic: str, partition: int) -> int:
         consumer = self._consumer()
@@ -114,8 +103,6 @@ class KafkaPython:
     def _consumer(self) -> KafkaConsumer:
         return KafkaConsumer(
             bootstrap_servers=self.bootstrap,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
             consumer_timeout_ms=TIMEOUT_S * 1000,
+            **CONSUMER_OPTIONS,
         )
