@@ -1,12 +1,12 @@
 //! What a produced batch must pass before it goes to a log: all that needs no log to be known.
 
 use super::ask::{PartitionKey, Refusal};
-use crate::base::PartitionIndex;
+use crate::base::{PartitionIndex, Timestamp};
 use crate::metadata::Topic;
 use crate::wire::ErrorCode;
 use crate::wire::api::produce::{PartitionProduceData, ProduceRequest};
 use crate::wire::record_batch::{
-    BatchHeader, Compression, HEADER_SIZE, inspect_produced, places_without_key,
+    BatchHeader, Compression, HEADER_SIZE, Produced, inspect_produced, places_without_key,
 };
 use std::sync::Arc;
 
@@ -31,7 +31,8 @@ impl<R: Into<Refusal>> From<R> for Rejection {
     }
 }
 
-/// Checks the batch of one partition, and gives the partition's key with the batch's header.
+/// Checks the batch of one partition, and gives the partition's key with the header that the batch
+/// shall have.
 ///
 /// # Errors
 /// What the client gets for this partition: there is none such, the batch is not whole or not
@@ -67,7 +68,17 @@ pub fn check_batch(
         return Err(keyless(topic, &produced.header, records));
     }
     let index = PartitionIndex(data.index);
-    Ok((PartitionKey { topic: topic.id, index }, produced.header))
+    Ok((PartitionKey { topic: topic.id, index }, repaired(&produced)))
+}
+
+/// The header with the greatest timestamp of the records, whatever the producer wrote there: some
+/// write −1. Compressed records are not looked into.
+fn repaired(produced: &Produced) -> BatchHeader {
+    let mut header = produced.header;
+    if let Some(records) = produced.records {
+        header.max_timestamp = records.max_timestamp.max(Timestamp::NONE.0);
+    }
+    header
 }
 
 /// The refusal of a batch of which some records lack the key that a compacted topic wants.

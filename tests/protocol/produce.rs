@@ -1,7 +1,9 @@
 //! Produce: acks, and the batches that are refused.
 
 use crate::support::broker::BrokerOptions;
-use crate::wire_client::{WireClient, batch, batch_of, values_of};
+use crate::wire_client::{
+    Fetch, TIMESTAMP, WireClient, batch, batch_of, values_of, verified_batches,
+};
 use crate::{start, start_with};
 use pinion::wire::ErrorCode;
 use pinion::wire::api::api_versions::ApiVersionsRequest;
@@ -16,6 +18,7 @@ const MAGIC_AT: usize = 16;
 const ATTRIBUTES_AT: usize = 21;
 const LAST_OFFSET_DELTA_AT: usize = 23;
 const BASE_SEQUENCE_AT: usize = 53;
+const MAX_TIMESTAMP_AT: usize = 35;
 const PRODUCER_ID_AT: usize = 43;
 const COUNT_AT: usize = 57;
 
@@ -236,6 +239,28 @@ fn timestamps_as_the_topic_wants_them() {
     old.append(1_000_000, None, Some(b"from 1970"), &[]);
     let produced = client.produce(("bounded", 0), &old.build());
     assert_eq!(produced.error, ErrorCode::InvalidTimestamp);
+}
+
+/// Goal: a greatest timestamp that the records do not have is put right in the header, checksum
+/// included, so that searches by time find what is there.
+#[test]
+fn wrong_greatest_timestamps_are_put_right() {
+    let (_broker, mut client) = start();
+    client.create_topic("t", 1, &[]);
+    let sound = batch("v", 3);
+    let newest = *TIMESTAMP + 2;
+    for wrong in [-1, *TIMESTAMP + 1, i64::MAX, newest] {
+        client.append(("t", 0), &with(sound.clone(), MAX_TIMESTAMP_AT, &i64::to_be_bytes(wrong)));
+    }
+    let fetched = client.fetch(&Fetch::from("t", 0, 0));
+    let stored = verified_batches(&fetched.records);
+    assert_eq!(stored.len(), 4);
+    for batch in stored {
+        assert_eq!(batch.header.max_timestamp, newest);
+    }
+    let found = client.list_offset(("t", 0), newest);
+    assert_eq!((found.offset, found.timestamp), (2, newest));
+    assert_eq!(client.list_offset(("t", 0), newest + 1).offset, -1);
 }
 
 /// Goal: a compacted topic wants keys, and the answer names the records that lack one, so that a

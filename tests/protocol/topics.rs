@@ -93,6 +93,23 @@ fn topics_that_cannot_be_created() {
     assert_eq!(client.topic_names(), ["t"]);
 }
 
+/// Goal: a config that this broker refuses is named, with its value and with what is allowed:
+/// batches are stored as they came, so there is no other codec than the producer's.
+#[test]
+fn a_refused_config_is_named() {
+    let (_broker, mut client) = start();
+    let config = CreatableTopicConfig { name: "compression.type", value: Some("lz4") };
+    let request = CreateTopicsRequest {
+        topics: smallvec![CreatableTopic { configs: smallvec![config], ..topic("t") }],
+        ..Default::default()
+    };
+    let response = client.call(7, &request);
+    let text = response.topics[0].error_message.expect("a reason");
+    for part in ["compression.type", "lz4", "producer"] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+}
+
 /// Goal: one topic's failure is not another's; the same name twice in a request is refused; and
 /// `validate_only` says what would happen and does nothing.
 #[test]
