@@ -92,6 +92,7 @@ impl Log {
             epochs_start: None,
         };
         recovery.ensure_directory(&identity)?;
+        recovery.sync_names()?;
         let listed = recovery.list()?;
         recovery.load_epochs(&listed)?;
         let scan_from = recovery.load_producers(&listed)?;
@@ -171,6 +172,16 @@ impl<I: Io> Recovery<'_, '_, I> {
         }
         let content = partition_metadata::encode(identity.topic_id);
         self.startup.replace_file(&path, content.as_bytes()).map_err(at)
+    }
+
+    /// Makes the files that a process killed in the middle of making them has left as durable as
+    /// they look: records that are acknowledged from now on must not vanish with their names.
+    fn sync_names(&mut self) -> Result<(), LogError> {
+        if self.hints.clean {
+            return Ok(());
+        }
+        let at = |source| LogError::Io { path: self.directory.clone(), source };
+        self.startup.sync_directory(&self.directory).map_err(at)
     }
 
     /// Moves away the directory of a deleted topic of the same name.
