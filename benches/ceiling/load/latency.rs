@@ -37,7 +37,11 @@ pub struct Latencies {
     pub produce: Histogram<u64>,
     /// From the scheduled send to the arrival at the tail's reader.
     pub tail: Histogram<u64>,
-    /// Bytes of old records that were read meanwhile.
+    /// From the scheduled send to the actual one: the load generator's own share in both.
+    pub lateness: Histogram<u64>,
+    /// Sends, those of the warm-up included.
+    pub scheduled: u64,
+    /// Bytes of old records that were read during all of these.
     pub old_bytes: u64,
 }
 
@@ -67,7 +71,13 @@ pub fn run(
     if let Some(old) = &old {
         poller.add(&old.reader.stream, OLD)?;
     }
-    let mut latencies = Latencies { produce: histogram(), tail: histogram(), old_bytes: 0 };
+    let mut latencies = Latencies {
+        produce: histogram(),
+        tail: histogram(),
+        lateness: histogram(),
+        scheduled: schedule.warm_up + schedule.count,
+        old_bytes: 0,
+    };
     let mut ready: Vec<usize> = Vec::new();
     let mut last_news = Instant::now();
     while !(producer.is_done() && tail.seen >= producer.total()) {
@@ -77,7 +87,7 @@ pub fn run(
         if ready.is_empty() && !has_more && last_news.elapsed() > SILENCE_MAX {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the server is silent"));
         }
-        producer.send_due()?;
+        producer.send_due(&mut latencies.lateness)?;
         for index in ready.drain(..) {
             last_news = Instant::now();
             match (index, &mut old) {
@@ -178,9 +188,12 @@ impl<'t> Producer<'t> {
         self.due(self.sent).saturating_duration_since(Instant::now())
     }
 
-    fn send_due(&mut self) -> io::Result<()> {
+    fn send_due(&mut self, lateness: &mut Histogram<u64>) -> io::Result<()> {
         let now = Instant::now();
         while self.sent < self.total() && self.due(self.sent) <= now {
+            if self.sent >= self.schedule.warm_up {
+                record(lateness, now - self.due(self.sent));
+            }
             self.outgoing.grant(1);
             self.sent += 1;
         }

@@ -75,23 +75,28 @@ fn evict(broker: &Server) -> io::Result<()> {
 }
 
 fn print(quiet: &[Latencies], cold: &[Latencies], cold_bytes: f64) {
-    let p99 = |runs: &[Latencies], role: Role| median(runs.iter().map(|run| role.p99_us(run)));
-    let roles = [Role::Produce, Role::Tail];
-    let worse = roles.map(|role| p99(cold, role) / p99(quiet, role));
+    let middle = |runs: &[Latencies], role: Role, quantile: f64| {
+        median(runs.iter().map(|run| role.quantile_us(run, quantile)))
+    };
+    let roles = [Role::Produce, Role::Tail, Role::Load];
+    let worse = roles.map(|role| middle(cold, role, 0.99) / middle(quiet, role, 0.99));
     report::ratio("cold-reader-p99", worse[0].max(worse[1]));
     for (role, ratio) in roles.into_iter().zip(worse) {
         let text = format!(
-            "p50 {:.0} µs quiet, {:.0} µs cold; p99 {:.0} and {:.0} µs, {ratio:.2} times",
-            median(quiet.iter().map(|run| role.p50_us(run))),
-            median(cold.iter().map(|run| role.p50_us(run))),
-            p99(quiet, role),
-            p99(cold, role),
+            "p50 {:.0} µs quiet, {:.0} µs cold; p99 {:.0} and {:.0} µs, {ratio:.2} times; \
+             p99 of the runs {} and {}",
+            middle(quiet, role, 0.5),
+            middle(cold, role, 0.5),
+            middle(quiet, role, 0.99),
+            middle(cold, role, 0.99),
+            role.spread(quiet),
+            role.spread(cold),
         );
         report::detail(role.name(), &text);
     }
     let read = cold.iter().map(|run| run.old_bytes).sum::<u64>() as f64;
-    let seconds =
-        cold.iter().map(|run| run.produce.len()).sum::<u64>() as f64 * INTERVAL.as_secs_f64();
+    let scheduled: u64 = cold.iter().map(|run| run.scheduled).sum();
+    let seconds = scheduled as f64 * INTERVAL.as_secs_f64();
     let text = format!(
         "{:.0} MB/s, of which {:.0}% came from the disk",
         read / 1e6 / seconds,
@@ -100,10 +105,13 @@ fn print(quiet: &[Latencies], cold: &[Latencies], cold_bytes: f64) {
     report::detail("cold reader", &text);
 }
 
+/// Whose latency.
 #[derive(Debug, Clone, Copy)]
 enum Role {
     Produce,
     Tail,
+    /// The load generator, which sends late where its core is busy with old records.
+    Load,
 }
 
 impl Role {
@@ -111,22 +119,22 @@ impl Role {
         match self {
             Role::Produce => "produce",
             Role::Tail => "tail reader",
+            Role::Load => "load generator's own",
         }
-    }
-
-    fn p50_us(self, run: &Latencies) -> f64 {
-        self.quantile_us(run, 0.5)
-    }
-
-    fn p99_us(self, run: &Latencies) -> f64 {
-        self.quantile_us(run, 0.99)
     }
 
     fn quantile_us(self, run: &Latencies, quantile: f64) -> f64 {
         let histogram = match self {
             Role::Produce => &run.produce,
             Role::Tail => &run.tail,
+            Role::Load => &run.lateness,
         };
         histogram.value_at_quantile(quantile) as f64 / 1000.0
+    }
+
+    /// The p99 of every run.
+    fn spread(self, runs: &[Latencies]) -> String {
+        let texts = runs.iter().map(|run| format!("{:.0}", self.quantile_us(run, 0.99)));
+        texts.collect::<Vec<String>>().join(" ")
     }
 }
