@@ -146,6 +146,42 @@ fn cold_reads_leave_the_page_cache_as_it_was() {
     }
 }
 
+/// Goal: looking for a batch before each range is sent starts no read-ahead, and neither that nor
+/// ranges that begin within a page keep what was read in the page cache.
+#[test]
+fn look_ups_leave_cold_reads_cold() {
+    const LENGTH: u64 = 24 << 20;
+    const RANGE: u64 = (1 << 20) + 61;
+    let directory = directory();
+    let path = directory.path().join("0.log");
+    pattern_file(&path, LENGTH as usize);
+    evict(&path);
+    let mut bench = Bench::new();
+    let (accept, address) = bench.listen();
+    let file = bench.open(&path, OpenMode::ReadWrite);
+    for pass in 0..2 {
+        let before = bench.uring.counters().cold_bytes;
+        let (socket, theirs) = bench.connect(accept, address);
+        let reader = reader(theirs, LENGTH as usize);
+        let mut position = 0;
+        while position < LENGTH {
+            let end = LENGTH.min(position + RANGE);
+            bench.run(Op::Read { file, position, buffer: Vec::new(), length: 8 << 10 }).unwrap();
+            while position < end {
+                let (length, residency) = ((end - position) as u32, Residency::Unknown);
+                match bench.run(Op::SendFile { socket, file, position, length, residency }) {
+                    Ok(Output::SentFile { count }) => position += u64::from(count),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        reader.join().unwrap();
+        // The end of the first pass is still in memory.
+        let cold_bytes = bench.uring.counters().cold_bytes - before;
+        assert!(cold_bytes > LENGTH / 4 * 3, "{cold_bytes} bytes were cold in pass {pass}");
+    }
+}
+
 /// Goal: peers that read nothing hold up their own sendfiles only, hot or cold, however many
 /// they are; once they read, they get everything; and a waiting sendfile can be cancelled.
 #[test]

@@ -18,6 +18,10 @@ use io_uring::{opcode, squeue, types};
 use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+/// A range is its reader's alone if at most one in so many of its pages was in memory: a look-up
+/// reads the header at its start, and its first page ends the range before it.
+const PAGES_PER_CACHED_PAGE: u64 = 4;
+
 /// Sent ranges that stay cached for now: a socket still refers to their pages until the peer has
 /// taken them, and only pages without a reference can be dropped.
 const SENT_RANGES_MAX: usize = 16;
@@ -46,6 +50,13 @@ impl Range {
     fn page_count(&self, page_size: u64) -> u64 {
         let end = self.position + u64::from(self.length);
         end.div_ceil(page_size) - self.position / page_size
+    }
+
+    /// Whether the first and the last byte can be read without waiting: where both can, nothing
+    /// between them is still on its way from the disk, but for rare cases.
+    fn ends_are_readable(&self) -> bool {
+        let last = self.position + u64::from(self.length.saturating_sub(1));
+        [self.position, last].iter().all(|&at| sys::is_readable_at_once(self.file, at))
     }
 
     fn overlaps(&self, other: &Range) -> bool {
@@ -105,19 +116,22 @@ impl Uring {
         let socket = sending.socket;
         let pages = range.page_count(self.cold.page_size);
         self.counters.system_calls += 1;
-        let cached = sys::cached_pages(range.file, range.position, range.length);
+        // From a kernel that cannot tell: cold, to be sure.
+        let cached = sys::cached_pages(range.file, range.position, range.length).unwrap_or(0);
         // Pages that are being read count as cached.
         let being_read = self.cold.reading.iter().any(|reading| reading.overlaps(&range));
-        // From a kernel that cannot tell: cold, to be sure.
-        if cached.is_ok_and(|cached| cached >= pages) && !being_read {
-            return self.send_hot(key);
+        if cached >= pages && !being_read {
+            self.counters.system_calls += 2;
+            if range.ends_are_readable() {
+                return self.send_hot(key);
+            }
         }
         self.counters.system_calls += 1;
         if !sys::is_writable(socket) {
             return self.await_writable(key);
         }
         if self.cold.reading.len() < self.cold.reads_max {
-            self.fill(key, cached == Ok(0) && !being_read);
+            self.fill(key, cached <= pages / PAGES_PER_CACHED_PAGE && !being_read);
         } else {
             self.sending(key).stage = Stage::Queued;
             self.cold.queue.push_back(key);
@@ -137,9 +151,6 @@ impl Uring {
             }
         };
         let range = Range::of(self.sending(key));
-        // What is read ahead would look like something that others want.
-        self.counters.system_calls += 1;
-        sys::disable_readahead(range.file);
         self.cold.reading.push(range);
         let file = types::Fd(range.file.0 as RawFd);
         let write = types::Fd(pipe.write.as_raw_fd());
@@ -229,9 +240,11 @@ impl Uring {
         }
         if let Some(oldest) = self.cold.sent.pop_front() {
             let file = types::Fd(oldest.file.0 as RawFd);
-            let length = i64::from(oldest.length);
+            // With the whole first page, whose beginning was the end of the range before.
+            let surplus = oldest.position % self.cold.page_size;
+            let length = i64::from(oldest.length) + surplus as i64;
             let entry = opcode::Fadvise::new(file, length as _, libc::POSIX_FADV_DONTNEED)
-                .offset(oldest.position)
+                .offset(oldest.position - surplus)
                 .build()
                 .flags(squeue::Flags::ASYNC)
                 .user_data(Internal::Ignored.user_data());

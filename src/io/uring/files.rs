@@ -100,7 +100,15 @@ impl Uring {
     }
 
     pub(super) fn on_open(&mut self, key: Key, entry: Reaped) {
-        self.finish(key, entry.outcome().map(|file| Output::Opened(File(file))));
+        let opened = entry.outcome().map(File);
+        if let Ok(file) = opened {
+            // Readers say how much they want. A single window of read-ahead would go on for ever,
+            // since the kernel looks for its mark on a page and not for the advice, in megabytes
+            // that the shard's own thread asks for.
+            self.counters.system_calls += 1;
+            sys::disable_readahead(file);
+        }
+        self.finish(key, opened.map(Output::Opened));
     }
 
     fn close_file(&mut self, token: Token, file: File) {

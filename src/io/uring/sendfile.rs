@@ -28,7 +28,7 @@ pub(super) enum Stage {
     Writable,
     /// For its turn in the cold lane.
     Queued,
-    /// For the disk to fill the pipe. `absent`: none of the range was in memory.
+    /// For the disk to fill the pipe. `absent`: hardly any of the range was in memory.
     Filling { pipe: Pipe, absent: bool },
 }
 

@@ -111,6 +111,18 @@ pub(super) fn cached_pages(file: File, position: u64, length: u32) -> Result<u64
     Ok(statistics.cached)
 }
 
+/// Whether the byte at a place of a file is in the page cache for a reader to take, as far as the
+/// file system can tell (preadv2(2) with RWF_NOWAIT). There is none at the file's end to wait for.
+pub(super) fn is_readable_at_once(file: File, position: u64) -> bool {
+    let mut byte = MaybeUninit::<u8>::uninit();
+    let piece = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+    let offset = position as libc::off64_t;
+    // SAFETY: one piece with room for its one byte; both outlive the call.
+    let outcome =
+        retry(|| unsafe { libc::preadv64v2(file.0 as RawFd, &piece, 1, offset, libc::RWF_NOWAIT) });
+    outcome != Err(libc::EAGAIN)
+}
+
 /// posix_fadvise(2) with POSIX_FADV_RANDOM: read what is asked for, and nothing ahead.
 pub(super) fn disable_readahead(file: File) {
     // SAFETY: takes a file descriptor and numbers. The outcome is advice either way.
