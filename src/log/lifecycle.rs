@@ -2,7 +2,7 @@
 
 use super::epochs::Epochs;
 use super::error::AppendError;
-use super::files::{EPOCHS_NAME, METADATA_NAME, PREPARED_NAME, SegmentPart, segment_path};
+use super::files::{METADATA_NAME, PREPARED_NAME, SegmentPart, segment_path};
 use super::operations::Operations;
 use super::positions::Mark;
 use super::producer_state::Producers;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::base::{LeaderEpoch, Now, Offset};
 use crate::io::jobs::{Job, Lane, Step, replace_file};
-use crate::io::{IoError, OpenMode};
+use crate::io::{DirectoryEntry, IoError, OpenMode};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,9 +39,9 @@ pub enum ClosingStage {
 pub enum DeletingStage {
     /// Operations under way have to end.
     Draining,
-    /// The directory is being renamed and emptied.
+    /// The directory is being renamed and listed.
     Removing,
-    /// What was not expected in the directory is being listed and removed.
+    /// The directory is being emptied and removed.
     Sweeping,
     /// Files are being closed.
     Releasing,
@@ -250,39 +250,30 @@ impl Log {
         self.update_high_watermark(out);
     }
 
+    /// Has the directory renamed, and what is in it listed.
     fn push_removal(&mut self) {
         let directory = self.identity.directory.clone();
         let condemned = self.condemned_directory();
-        let parent = directory.parent().map(PathBuf::from).unwrap_or_default();
-        let mut steps = vec![
+        let steps = [
             Step::Rename { from: directory, to: condemned.clone(), optional: true },
-            Step::SyncDirectory(parent.clone()),
+            Step::SyncDirectory(self.data_directory()),
+            Step::ReadDirectory(condemned),
         ];
-        for segment in &self.segments {
-            let path = |part| segment_path(&condemned, segment.base_offset, part);
-            if segment.file.is_some() {
-                steps.push(Step::Unlink(path(SegmentPart::Log)));
-            }
-            if matches!(segment.indexes, Indexes::Files { .. }) {
-                steps.push(Step::Unlink(path(SegmentPart::OffsetIndex)));
-                steps.push(Step::Unlink(path(SegmentPart::TimeIndex)));
-            }
-            steps.extend(segment.extra_parts.iter().map(|part| Step::Unlink(path(*part))));
-        }
-        if !self.epochs.starts().is_empty() {
-            steps.push(Step::Unlink(condemned.join(EPOCHS_NAME)));
-        }
-        if self.has_prepared() {
-            steps.push(Step::Unlink(condemned.join(PREPARED_NAME)));
-        }
-        if let Some(checkpoint) = self.sealing.checkpoint {
-            let part = SegmentPart::ProducerSnapshot;
-            steps.push(Step::Unlink(segment_path(&condemned, checkpoint.offset, part)));
-        }
-        steps.push(Step::Unlink(condemned.join(METADATA_NAME)));
-        steps.push(Step::RemoveDirectory(condemned));
-        steps.push(Step::SyncDirectory(parent));
         self.upkeep.push(Job::new(Upkeep::Delete, steps));
+    }
+
+    /// Has the listed files removed, and the directory.
+    fn push_sweep(&mut self, files: &[DirectoryEntry]) {
+        let condemned = self.condemned_directory();
+        let unlink = files.iter().map(|file| Step::Unlink(condemned.join(&file.name)));
+        let mut steps: Vec<Step> = unlink.collect();
+        steps.push(Step::RemoveDirectory(condemned));
+        steps.push(Step::SyncDirectory(self.data_directory()));
+        self.upkeep.push(Job::new(Upkeep::Delete, steps));
+    }
+
+    fn data_directory(&self) -> PathBuf {
+        self.identity.directory.parent().map(PathBuf::from).unwrap_or_default()
     }
 
     /// The name that a directory has while it is being deleted, as Kafka forms it.
@@ -290,27 +281,16 @@ impl Log {
         condemned_path(&self.identity.directory, self.identity.topic_id)
     }
 
-    /// A directory that is not empty is listed and swept; one that resists is left to the next
-    /// start, which finds it by its name.
+    /// A directory that resists is left to the next start, which finds it by its name.
     pub(super) fn on_delete_job(
         &mut self,
         job: &Job<Upkeep>,
         result: Result<(), IoError>,
         now: Now,
     ) {
-        let condemned = self.condemned_directory();
         let next = match (self.state, result) {
-            (State::Deleting(DeletingStage::Removing), Err(_)) => {
-                let steps = [Step::ReadDirectory(condemned)];
-                self.upkeep.push(Job::new(Upkeep::Delete, steps));
-                DeletingStage::Sweeping
-            }
-            (State::Deleting(DeletingStage::Sweeping), Ok(())) if !job.listing.is_empty() => {
-                let unlink =
-                    job.listing.iter().map(|entry| Step::Unlink(condemned.join(&entry.name)));
-                let mut steps: Vec<Step> = unlink.collect();
-                steps.push(Step::RemoveDirectory(condemned));
-                self.upkeep.push(Job::new(Upkeep::Delete, steps));
+            (State::Deleting(DeletingStage::Removing), Ok(())) => {
+                self.push_sweep(&job.listing);
                 DeletingStage::Sweeping
             }
             _ => DeletingStage::Releasing,

@@ -15,6 +15,7 @@ use pinion::wire::api::describe_topic_partitions::{
 };
 use pinion::wire::api::metadata::{MetadataRequest, MetadataRequestTopic};
 use smallvec::smallvec;
+use std::fs;
 use uuid::Uuid;
 
 fn topic(name: &str) -> CreatableTopic<'_> {
@@ -186,6 +187,27 @@ fn deleted_topics() {
     by_id.topics[0].topic_id = Uuid::max();
     let error = ErrorCode::from(client.call(6, &by_id).responses[0].error_code);
     assert_eq!(error, ErrorCode::UnknownTopicId);
+}
+
+/// Goal: a deleted partition leaves nothing on the disk, whatever its log had made, and nothing
+/// that an operator would take for a fault.
+#[test]
+fn deletion_leaves_no_files() {
+    let (mut broker, mut client) = start();
+    client.create_topic("t", 1, &[("segment.bytes", "94371840")]);
+    // Enough for a segment with a checkpoint in it, and another.
+    let batch = batch(&"x".repeat(900_000), 1);
+    for _ in 0..190 {
+        client.append(("t", 0), &batch);
+    }
+    assert_eq!(client.delete_topic("t"), ErrorCode::None);
+    assert!(broker.terminate().success());
+    let names = |entries: fs::ReadDir| entries.map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = names(fs::read_dir(broker.data_dir()).unwrap())
+        .filter(|name| name.to_string_lossy().starts_with("t-"))
+        .collect();
+    assert!(left.is_empty(), "left: {left:?}");
+    assert!(!broker.log().contains("ERROR"), "{}", broker.log_tail());
 }
 
 /// Goal: partitions can be added and never taken away; new ones are empty and usable at once.
