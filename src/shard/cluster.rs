@@ -37,6 +37,7 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
             broker_id: settings.broker_id.0,
             host: &settings.advertised_host,
             port: i32::from(settings.advertised_port),
+            rack: settings.rack.as_deref(),
             ..Default::default()
         }],
         ..Default::default()

@@ -90,7 +90,7 @@ fn respond(shard: &mut Shard, context: &RequestContext, request: &MetadataReques
             node_id: settings.broker_id.0,
             host: &settings.advertised_host,
             port: i32::from(settings.advertised_port),
-            ..Default::default()
+            rack: settings.rack.as_deref(),
         }],
         cluster_id: Some(&image.cluster_id),
         controller_id: settings.broker_id.0,

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Settings {
     /// `node.id`.
     pub broker_id: BrokerId,
+    /// `broker.rack`.
+    pub rack: Option<String>,
     /// The host that clients are told to connect to.
     pub advertised_host: String,
     /// The port that clients are told to connect to.

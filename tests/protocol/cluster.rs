@@ -1,7 +1,8 @@
 //! DescribeCluster and DescribeLogDirs.
 
-use crate::start;
+use crate::support::broker::BrokerOptions;
 use crate::wire_client::{WireClient, batch, batch_of};
+use crate::{start, start_with};
 use pinion::wire::api::describe_cluster::DescribeClusterRequest;
 use pinion::wire::api::describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsRequest};
 use pinion::wire::api::metadata::MetadataRequest;
@@ -29,6 +30,17 @@ fn the_cluster_is_described() {
     let mut client = WireClient::connect(&broker.bootstrap());
     let response = client.call(0, &DescribeClusterRequest::default());
     assert_eq!(response.cluster_id, id);
+}
+
+/// Goal: the rack that the broker stands in is told, for clients that choose by it.
+#[test]
+fn the_rack_is_told() {
+    let (_broker, mut client) = start_with(BrokerOptions::default().set("broker.rack", "zone-b"));
+    let metadata = client.call(12, &MetadataRequest::default());
+    assert_eq!(metadata.brokers[0].rack, Some("zone-b"));
+    drop(metadata);
+    let cluster = client.call(0, &DescribeClusterRequest::default());
+    assert_eq!(cluster.brokers[0].rack, Some("zone-b"));
 }
 
 /// Goal: clients that ask what they may do hear of everything, and others of nothing.

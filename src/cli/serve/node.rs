@@ -127,6 +127,7 @@ fn settings(config: &Config, data_directory: PathBuf, port: u16, shard_count: us
     let advertised = config.advertised(port);
     Settings {
         broker_id: config.node_id,
+        rack: config.rack.clone(),
         advertised_host: advertised.host,
         advertised_port: advertised.port,
         data_directory_shown: data_directory.display().to_string(),

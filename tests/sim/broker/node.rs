@@ -25,6 +25,7 @@ pub const DATA: &str = "/data";
 fn settings(random: &mut Random) -> Settings {
     Settings {
         broker_id: BrokerId(1),
+        rack: None,
         advertised_host: "simulated".into(),
         advertised_port: 9092,
         data_directory: PathBuf::from(DATA),
