@@ -33,8 +33,6 @@ pub struct Config {
     pub shards: Option<u16>,
     /// `pinion.metrics.listen`: where metrics are served, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
-    /// `auto.create.topics.enable`.
-    pub auto_create_topics: bool,
     /// `socket.request.max.bytes`: the longest frame.
     pub request_bytes_max: u32,
     /// `socket.send.buffer.bytes`; `None` leaves it to the kernel.
@@ -56,10 +54,8 @@ pub struct Config {
     /// `pinion.cold.reads.max`: ranges that one shard reads from the disk at a time for consumers
     /// far behind.
     pub cold_reads_max: u16,
-    /// `log.flush.offset.checkpoint.interval.ms`.
+    /// `log.flush.offset.checkpoint.interval.ms`: how often both checkpoints are written.
     pub recovery_point_checkpoint_interval: Duration,
-    /// `log.flush.start.offset.checkpoint.interval.ms`.
-    pub log_start_checkpoint_interval: Duration,
     /// `pinion.shutdown.grace.ms`.
     pub shutdown_grace: Duration,
     /// Every key that was set, in words: what DescribeConfigs shows and topics fall back to.
@@ -174,7 +170,6 @@ impl Config {
             shards: Some(values.number("shards")).filter(|count| *count > 0),
             metrics_listen: parse_metrics_address(values.text("pinion.metrics.listen"))
                 .expect("a checked address"),
-            auto_create_topics: values.flag("auto.create.topics.enable"),
             request_bytes_max: values.number("socket.request.max.bytes"),
             send_buffer_bytes: values.unless_negative("socket.send.buffer.bytes"),
             receive_buffer_bytes: values.unless_negative("socket.receive.buffer.bytes"),
@@ -187,9 +182,6 @@ impl Config {
             cold_reads_max: values.number("pinion.cold.reads.max"),
             recovery_point_checkpoint_interval: Duration::from_millis(
                 values.number("log.flush.offset.checkpoint.interval.ms"),
-            ),
-            log_start_checkpoint_interval: Duration::from_millis(
-                values.number("log.flush.start.offset.checkpoint.interval.ms"),
             ),
             shutdown_grace: Duration::from_millis(values.number("pinion.shutdown.grace.ms")),
             static_config: Arc::new(static_config),
@@ -276,10 +268,6 @@ impl Values<'_> {
 
     fn unless_negative<T: TryFrom<i64>>(&self, name: &str) -> Option<T> {
         (self.signed(name) >= 0).then(|| self.number(name))
-    }
-
-    fn flag(&self, name: &str) -> bool {
-        config_keys::kind::parse_boolean(self.text(name)).expect("a checked flag")
     }
 
     fn address(&self, name: &'static str) -> Result<Option<Address>, ConfigError> {

@@ -10,8 +10,9 @@ use crate::io::{Completion, IoError, Op, Output, Socket};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How often idle connections are looked for.
-const IDLE_SCAN: Duration = Duration::from_secs(30);
+/// How often idle connections are looked for: as often as the limit says, within these bounds.
+const IDLE_SCAN_MIN: Duration = Duration::from_millis(100);
+const IDLE_SCAN_MAX: Duration = Duration::from_secs(30);
 
 /// How long to wait after a failed accept: a lack of descriptors does not end at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -337,7 +338,8 @@ impl Shard {
         for id in idle {
             self.close(id, CloseReason::Idle);
         }
-        self.timers.set(now.after(IDLE_SCAN.min(limit)), Timer::IdleConnections);
+        let next = now.after(limit.clamp(IDLE_SCAN_MIN, IDLE_SCAN_MAX));
+        self.timers.set(next, Timer::IdleConnections);
     }
 }
 

@@ -252,15 +252,16 @@ pub(super) const BROKER_KEYS: &[ConfigKey] = &[
     ),
     fixed(
         "log.flush.offset.checkpoint.interval.ms",
-        int(0, I32_MAX),
+        int(1, I32_MAX),
         Some("60000"),
-        "How often the recovery points of all logs are written down, in ms.",
+        "How often the recovery points and the start offsets of all logs are written down, in ms.",
     ),
     fixed(
         "log.flush.start.offset.checkpoint.interval.ms",
         int(0, I32_MAX),
         Some("60000"),
-        "How often the start offsets of all logs are written down, in ms.",
+        "Accepted for compatibility; without effect, because start offsets are written with the \
+         recovery points.",
     ),
     dynamic(
         "log.index.interval.bytes",
