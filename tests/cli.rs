@@ -231,6 +231,10 @@ fn failures_are_one_line_and_an_exit_code() {
     assert!(refusal(listing, 1).contains(&nowhere));
     let output = pinion(&["topic", "create"]).output().expect("pinion runs");
     assert_eq!(output.status.code(), Some(2));
+    for (setting, part) in [("num.partitions=0", "at least 1"), ("no.such=1", "no.such")] {
+        let serve = pinion(&["serve", "--set", setting]).output().expect("pinion runs");
+        assert!(refusal(serve, 2).contains(part));
+    }
 }
 
 /// Goal: the files that a broker leaves, cleanly stopped, are whole to our own tool, and a flipped

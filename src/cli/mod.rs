@@ -86,4 +86,20 @@ mod tests {
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// Goal: the help of every command, and of every verb of one, has examples of just that.
+    #[test]
+    fn every_help_has_examples() {
+        check_examples(&Cli::command(), "pinion");
+    }
+
+    fn check_examples(command: &clap::Command, name: &str) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let is_example = |line: &str| line.contains(&format!("{name} "));
+        let count = help.lines().filter(|line| is_example(&format!("{line} "))).count();
+        assert!(help.starts_with("Examples:\n") && count > 0, "{name}: {help}");
+        for verb in command.get_subcommands() {
+            check_examples(verb, &format!("{name} {}", verb.get_name()));
+        }
+    }
 }

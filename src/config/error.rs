@@ -90,6 +90,22 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// Whether an option of the command line is to blame, rather than a file.
+    pub fn is_of_command_line(&self) -> bool {
+        match self {
+            ConfigError::NotAnOverride(_) => true,
+            ConfigError::Syntax { origin, .. }
+            | ConfigError::UnknownKey { origin, .. }
+            | ConfigError::BadValue { origin, .. } => matches!(origin, Origin::Option(_)),
+            ConfigError::Unreadable { .. }
+            | ConfigError::SetTwice { .. }
+            | ConfigError::Contradiction(_)
+            | ConfigError::Unresolvable { .. } => false,
+        }
+    }
+}
+
 fn did_you_mean(nearest: Option<&str>) -> String {
     match nearest {
         Some(nearest) => format!("; did you mean {nearest}?"),

@@ -52,7 +52,10 @@ pub struct ServeArgs {
 
 /// Runs until the shards have ended.
 pub fn run(args: &ServeArgs) -> Result<(), CliError> {
-    let config = load(args).map_err(|error| CliError::failure(error.to_string()))?;
+    let config = load(args).map_err(|error| match error.is_of_command_line() {
+        true => CliError::usage(error.to_string()),
+        false => CliError::failure(error.to_string()),
+    })?;
     log_to_standard_error();
     let cores = cores::choose(&config)?;
     node::run(config, &cores)

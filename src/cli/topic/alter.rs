@@ -16,8 +16,14 @@ use smallvec::smallvec;
 const OPERATION_SET: i8 = 0;
 const OPERATION_DELETE: i8 = 1;
 
+const AFTER_HELP: &str = "\
+Examples:
+  pinion topic alter orders --partitions 12
+  pinion topic alter orders --set retention.ms=3600000 --unset segment.bytes";
+
 /// What to change.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 #[group(id = "change", required = true, multiple = true, args = ["partitions", "set", "unset"])]
 pub struct AlterArgs {
     /// Name of the topic

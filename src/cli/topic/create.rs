@@ -12,8 +12,15 @@ use smallvec::smallvec;
 /// Stands for the broker's default, in partitions and replicas (KIP-464).
 const BROKER_DEFAULT: i16 = -1;
 
+const AFTER_HELP: &str = "\
+Examples:
+  pinion topic create orders
+  pinion topic create orders --partitions 6 --config retention.ms=86400000
+  pinion topic create orders --if-not-exists --bootstrap 10.0.0.7:9092";
+
 /// The topic to create.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct CreateArgs {
     /// Name of the topic
     name: String,

@@ -9,8 +9,14 @@ use crate::wire::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use clap::Args;
 use smallvec::smallvec;
 
+const AFTER_HELP: &str = "\
+Examples:
+  pinion topic delete orders
+  pinion topic delete orders payments --if-exists";
+
 /// The topics to delete.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct DeleteArgs {
     /// Names of the topics
     #[arg(required = true)]

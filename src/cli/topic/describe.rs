@@ -12,8 +12,14 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+const AFTER_HELP: &str = "\
+Examples:
+  pinion topic describe orders
+  pinion topic describe orders payments --all-configs --json";
+
 /// What to describe.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct DescribeArgs {
     /// Names of the topics
     #[arg(required = true)]

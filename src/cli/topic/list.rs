@@ -7,8 +7,14 @@ use super::super::table::Table;
 use clap::Args;
 use serde_json::{Value, json};
 
+const AFTER_HELP: &str = "\
+Examples:
+  pinion topic list
+  pinion topic list --quiet --bootstrap 10.0.0.7:9092";
+
 /// How to list.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct ListArgs {
     /// Names only, one a line
     #[arg(short, long, conflicts_with = "json")]
