@@ -132,7 +132,7 @@ fn write_errors(text: &mut String, sum: &Snapshot) -> fmt::Result {
 }
 
 fn write_latencies(text: &mut String, sum: &Snapshot) -> fmt::Result {
-    let help = "Time that requests took, by API and stage; `whole` spans all stages.";
+    let help = "Time that requests took, by API and stage; the stages add up to `whole`.";
     head(text, "request_duration_seconds", "histogram", help)?;
     for api in &sum.apis {
         for (stage, latency) in &api.stages {
