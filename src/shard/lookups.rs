@@ -78,7 +78,9 @@ impl Shard {
             Ok(other) => unreachable!("read gave {other:?}"),
             Err(error) => {
                 self.metrics.counters.log_errors += 1;
-                tracing::error!(%error, "cannot read a log");
+                let PartitionKey { topic, index } = lookup.partition;
+                let topic = self.image.topic_by_id(topic).map_or("(deleted)", |topic| &topic.name);
+                tracing::error!(topic, partition = index.0, %error, "cannot read a log");
                 Err(ErrorCode::KafkaStorageError)
             }
         };
