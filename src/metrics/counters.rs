@@ -85,9 +85,9 @@ counters! {
     sent_bytes: Counter "sent_bytes_total",
     /// Requests that were received and not yet answered.
     requests_in_flight: Gauge "requests_in_flight",
-    /// Frames refused before they were parsed: bad length, unknown API or version.
+    /// Frames that closed their connection: bad length, unknown API or version, malformed request.
     frames_refused: Counter "frames_refused_total",
-    /// Record batches refused by validation: structure, CRC, size, sequence.
+    /// Record batches refused: structure, CRC, size, sequence, timestamp, missing key.
     batches_refused: Counter "batches_refused_total",
     /// Record batches appended.
     batches_in: Counter "produced_batches_total",
@@ -131,7 +131,7 @@ counters! {
     messages_sent: Counter "shard_messages_total",
     /// Messages to other shards that had to wait for room in a mailbox.
     messages_delayed: Counter "shard_messages_delayed_total",
-    /// Bytes of receive buffers in use.
+    /// Bytes of buffers that large requests are received into.
     receive_buffer_bytes: Gauge "receive_buffer_bytes",
     /// Time spent at work, as opposed to waiting for events.
     busy_nanos: Seconds "busy_seconds_total",

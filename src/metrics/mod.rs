@@ -2,7 +2,8 @@
 //!
 //! A shard owns one [`ShardMetrics`] and writes it from its own thread: no lock, no atomic, and
 //! no allocation once an API has been seen. The control thread asks for a [`Snapshot`] by a
-//! message and renders or merges it far from the data path.
+//! message and renders or merges it far from the data path. `docs/METRICS.md` lists what operators
+//! see.
 //!
 //! Imports `base` and `wire`. No clock here: whoever records brings the duration.
 

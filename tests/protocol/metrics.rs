@@ -16,8 +16,7 @@ struct Metrics(BTreeMap<String, f64>);
 
 impl Metrics {
     fn read(address: &str) -> Metrics {
-        let mut response = ureq::get(format!("http://{address}/metrics")).call().expect("200");
-        let text = response.body_mut().read_to_string().expect("text");
+        let text = scrape(address);
         let values = text.lines().filter(|line| !line.starts_with('#'));
         let values = values.map(|line| line.rsplit_once(' ').expect("NAME VALUE"));
         Metrics(values.map(|(name, v)| (name.to_owned(), v.parse().expect("a number"))).collect())
@@ -39,6 +38,11 @@ impl Metrics {
         let name = format!("pinion_request_duration_seconds_{number}");
         self.0.get(&format!("{name}{{api=\"{api}\",stage=\"{stage}\"}}")).copied()
     }
+}
+
+fn scrape(address: &str) -> String {
+    let mut response = ureq::get(format!("http://{address}/metrics")).call().expect("200");
+    response.body_mut().read_to_string().expect("text")
 }
 
 fn start_with(options: BrokerOptions) -> (Broker, WireClient, String) {
@@ -132,4 +136,26 @@ fn every_counter_and_gauge_moves() {
         thread::sleep(PAUSE);
     }
     panic!("these should move or stay, and did not: {wrong:?}");
+}
+
+/// Goal: `docs/METRICS.md` has each metric that is shown, with its kind, and no other.
+#[test]
+fn the_documentation_has_every_metric() {
+    let (_broker, mut client, address) = start_with(BrokerOptions::default());
+    client.call(0, &ApiVersionsRequest::default());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/METRICS.md");
+    let text = std::fs::read_to_string(path).expect("the documentation");
+    let row = |line: &str| {
+        let (name, rest) = line.strip_prefix("| `pinion_")?.split_once("` | ")?;
+        Some((name.to_owned(), rest.split(' ').next()?.to_owned()))
+    };
+    let documented: BTreeMap<String, String> = text.lines().filter_map(row).collect();
+    let text = scrape(&address);
+    let kind = |line: &str| {
+        let (name, kind) = line.strip_prefix("# TYPE pinion_")?.split_once(' ')?;
+        Some((name.to_owned(), kind.to_owned()))
+    };
+    let shown: BTreeMap<String, String> = text.lines().filter_map(kind).collect();
+    assert!(!shown.is_empty());
+    assert_eq!(documented, shown);
 }
