@@ -23,7 +23,7 @@ pub fn draw(path: &Path, comparisons: &[Comparison]) -> Result<(), Box<dyn Error
     let root = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
     root.fill(&WHITE)?;
     let rows = comparisons.len() as f64;
-    let most = comparisons.iter().map(Comparison::ratio).fold(1.0, f64::max);
+    let most = comparisons.iter().map(|comparison| comparison.ratio).fold(1.0, f64::max);
     let mut chart = ChartBuilder::on(&root)
         .caption("Throughput, 100% being a bare program (or one partition)", ("sans-serif", 20))
         .margin(12)
@@ -41,13 +41,11 @@ pub fn draw(path: &Path, comparisons: &[Comparison]) -> Result<(), Box<dyn Error
     for (row, comparison) in comparisons.iter().enumerate() {
         let middle = rows - row as f64 - 0.5;
         let (low, high) = (middle - 0.32, middle + 0.32);
-        let bar = Rectangle::new([(0.0, low), (comparison.ratio(), high)], BAR.filled());
+        let bar = Rectangle::new([(0.0, low), (comparison.ratio, high)], BAR.filled());
         chart.draw_series([bar])?;
         let text = format!(
             "{:.2}: {:.0} of {:.0} MB/s",
-            comparison.ratio(),
-            comparison.broker,
-            comparison.reference
+            comparison.ratio, comparison.broker, comparison.reference
         );
         let style = ("sans-serif", 15).into_font().color(&WHITE);
         chart.draw_series([Text::new(text, (most * 0.02, middle + 0.14), style)])?;

@@ -87,6 +87,33 @@ fn sends_what_the_file_holds() {
     }
 }
 
+/// Goal: a hot range waits for other work a few turns only, however much of that there is, and can
+/// be cancelled while it waits.
+#[test]
+fn hot_ranges_are_not_put_off_for_ever() {
+    const TURNS_MAX: usize = 10;
+    let directory = directory();
+    let path = directory.path().join("0.log");
+    pattern_file(&path, 1000);
+    let mut bench = Bench::new();
+    let (accept, address) = bench.listen();
+    let file = bench.open(&path, OpenMode::Read);
+    let (socket, _theirs) = bench.connect(accept, address);
+    let residency = Residency::Resident;
+    let op = || Op::SendFile { socket, file, position: 0, length: 1000, residency };
+    let hot = bench.submit(op());
+    for _ in 0..TURNS_MAX {
+        bench.run(Op::Length { file }).unwrap();
+    }
+    assert_eq!(bench.uring.counters().hot_bytes, 1000);
+    assert!(matches!(bench.next(hot).result.unwrap(), Output::SentFile { count: 1000 }));
+
+    let hot = bench.submit(op());
+    bench.run(Op::Cancel { target: hot }).unwrap();
+    assert!(bench.next(hot).result.unwrap_err().is_cancelled());
+    bench.run(Op::CloseSocket { socket }).unwrap();
+}
+
 /// Goal: more cold readers than the lane takes at a time all get what they asked for, in turns.
 #[test]
 fn cold_readers_take_turns() {

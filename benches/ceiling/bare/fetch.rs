@@ -7,11 +7,10 @@ use crate::layout::{FetchedLayout, REQUEST_CORRELATION_AT, RESPONSE_CORRELATION_
 use io_uring::{opcode, types};
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
-use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, RawFd};
-use std::path::Path;
 
 const ACCEPT: u32 = 0;
 const RECEIVE: u32 = 1;
@@ -50,16 +49,15 @@ struct Server {
 }
 
 /// Serves until the process is killed.
-pub fn run(program: &Program, core: usize, listener: TcpListener, path: &Path) -> io::Result<()> {
-    let Program::Fetch { topic, offset_at, batch_size, records_per_batch, length, file_size } =
-        program
+pub fn run(program: &Program, core: usize, listener: TcpListener) -> io::Result<()> {
+    let Program::Fetch { topic, offset_at, batch_size, records_per_batch, length, file } = program
     else {
         unreachable!("started as this program");
     };
     let mut server = Server {
         ring: Ring::new(core)?,
         listener,
-        file: filled_file(path, *file_size)?,
+        file: File::open(file)?,
         offset_at: *offset_at,
         batch_size: *batch_size as i64,
         records_per_batch: *records_per_batch as i64,
@@ -94,19 +92,6 @@ fn forgive(served: io::Result<()>) -> io::Result<()> {
         Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => Ok(()),
         served => served,
     }
-}
-
-/// A file in the page cache; what is in it does not matter to sendfile.
-fn filled_file(path: &Path, size: u64) -> io::Result<File> {
-    let mut file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
-    let block = vec![0xa5; 1 << 20];
-    let mut left = size;
-    while left > 0 {
-        let count = left.min(block.len() as u64);
-        file.write_all(&block[..count as usize])?;
-        left -= count;
-    }
-    Ok(file)
 }
 
 impl Server {

@@ -45,32 +45,23 @@ pub enum Program {
         records_per_batch: usize,
         /// Bytes of one response's records.
         length: usize,
-        /// Bytes of the file.
-        file_size: u64,
+        /// The file: the very one that the broker sends, so that both send the same pages.
+        file: PathBuf,
     },
 }
 
 impl Program {
-    /// The arguments under which [`run_if_asked`] becomes this program.
-    pub fn arguments(&self, core: usize, file: &Path) -> Vec<OsString> {
+    /// The arguments under which [`run_if_asked`] becomes this program. What it writes goes to
+    /// `scratch`.
+    pub fn arguments(&self, core: usize, scratch: &Path) -> Vec<OsString> {
         let head = |name: &str| vec![ROLE.into(), name.into(), core.to_string().into()];
-        let (mut arguments, topic, numbers): (Vec<OsString>, _, Vec<u64>) = match self {
+        let (mut arguments, file, topic, numbers): (Vec<OsString>, _, _, Vec<usize>) = match self {
             Program::Produce { topic, batch_at, batch_size, records_per_batch } => {
-                let numbers = [batch_at, batch_size, records_per_batch];
-                (head("produce"), topic, numbers.map(|number| *number as u64).to_vec())
+                (head("produce"), scratch, topic, vec![*batch_at, *batch_size, *records_per_batch])
             }
-            Program::Fetch {
-                topic,
-                offset_at,
-                batch_size,
-                records_per_batch,
-                length,
-                file_size,
-            } => {
-                let numbers = [offset_at, batch_size, records_per_batch, length];
-                let mut numbers = numbers.map(|number| *number as u64).to_vec();
-                numbers.push(*file_size);
-                (head("fetch"), topic, numbers)
+            Program::Fetch { topic, offset_at, batch_size, records_per_batch, length, file } => {
+                let numbers = vec![*offset_at, *batch_size, *records_per_batch, *length];
+                (head("fetch"), file.as_path(), topic, numbers)
             }
         };
         arguments.push(file.into());
@@ -79,8 +70,8 @@ impl Program {
         arguments
     }
 
-    fn parse(name: &str, topic: String, numbers: &[u64]) -> Option<Program> {
-        let number = |index: usize| numbers.get(index).map(|number| *number as usize);
+    fn parse(name: &str, file: PathBuf, topic: String, numbers: &[usize]) -> Option<Program> {
+        let number = |index: usize| numbers.get(index).copied();
         match name {
             "produce" => Some(Program::Produce {
                 topic,
@@ -94,7 +85,7 @@ impl Program {
                 batch_size: number(1)?,
                 records_per_batch: number(2)?,
                 length: number(3)?,
-                file_size: *numbers.get(4)?,
+                file,
             }),
             _ => None,
         }
@@ -115,13 +106,13 @@ pub fn run_if_asked() -> io::Result<bool> {
     let core = arguments.next().and_then(|text| text.parse().ok()).ok_or_else(malformed)?;
     let file = PathBuf::from(arguments.next().ok_or_else(malformed)?);
     let topic = arguments.next().ok_or_else(malformed)?;
-    let numbers: Vec<u64> = arguments.filter_map(|text| text.parse().ok()).collect();
-    let program = Program::parse(&name, topic, &numbers).ok_or_else(malformed)?;
+    let numbers: Vec<usize> = arguments.filter_map(|text| text.parse().ok()).collect();
+    let program = Program::parse(&name, file.clone(), topic, &numbers).ok_or_else(malformed)?;
     crate::machine::pin(core);
     let listener = listen()?;
     match program {
         Program::Produce { .. } => produce::run(&program, core, listener, &file)?,
-        Program::Fetch { .. } => fetch::run(&program, core, listener, &file)?,
+        Program::Fetch { .. } => fetch::run(&program, core, listener)?,
     }
     Ok(true)
 }

@@ -23,24 +23,27 @@ const LENGTH: usize = 1 << 20;
 /// Bytes of the log; all of them are in the page cache.
 const LOG_SIZE: u64 = 128 << 20;
 
+/// The log's only segment.
+const FIRST_SEGMENT: &str = "00000000000000000000.log";
+
 /// Responses of 1 MiB on 8 connections.
 pub fn large(plan: &Plan) -> io::Result<Option<Comparison>> {
     let tape = Tape::new(SHAPE);
     let responses = plan.scaled(4 << 30) / LENGTH as u64;
     let reading = reading(&tape, LOG_SIZE);
+    let broker = Server::broker(plan.cores, &[])?;
+    broker.create_topic(SHAPE.topic, 1)?;
+    let requests = LOG_SIZE / SHAPE.batch_size as u64;
+    plan.on_client_core(|| load::produce::run(&broker, &tape, 0, requests))?;
     let program = Program::Fetch {
         topic: SHAPE.topic.to_owned(),
         offset_at: AskLayout::new(SHAPE.topic, LENGTH, 0).offset_at,
         batch_size: SHAPE.batch_size,
         records_per_batch: tape.records_per_batch,
         length: LENGTH,
-        file_size: LOG_SIZE,
+        file: broker.data_directory().join(format!("{}-0", SHAPE.topic)).join(FIRST_SEGMENT),
     };
     let sendfile = Server::bare(plan.cores, &program)?;
-    let broker = Server::broker(plan.cores, &[])?;
-    broker.create_topic(SHAPE.topic, 1)?;
-    let requests = LOG_SIZE / SHAPE.batch_size as u64;
-    plan.on_client_core(|| load::produce::run(&broker, &tape, 0, requests))?;
     let (mut bare_runs, mut broker_runs) = (Vec::new(), Vec::new());
     let before = broker.metrics()?;
     for _ in 0..plan.rounds {

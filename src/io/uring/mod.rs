@@ -12,7 +12,8 @@
 //!
 //! # Order
 //! Operations are handed to the kernel in the order of submission, but on one socket only one
-//! send or sendfile may be in flight. A short send, write or cold sendfile goes on by itself.
+//! send or sendfile may be in flight. A short send, write or cold sendfile goes on by itself. Hot
+//! sendfiles are made in [`Io::wait`], all in one round, once they keep no other work waiting.
 
 #![allow(unsafe_code)]
 
@@ -44,6 +45,7 @@ use buffers::ReceiveBuffers;
 use cold::ColdLane;
 use io_uring::{opcode, types};
 use ring::{Reaped, Ring, Sleep};
+use sendfile::HotRound;
 use slots::{Flight, Internal, Key, Recipient, Slots};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -121,6 +123,7 @@ pub struct Uring {
     buffers: ReceiveBuffers,
     /// Receives that wait for a buffer, longest first.
     starved: VecDeque<Key>,
+    hot: HotRound,
     cold: ColdLane,
     /// Completions to hand up.
     finished: Vec<Completion>,
@@ -162,6 +165,7 @@ impl Uring {
             slots: Slots::default(),
             buffers,
             starved: VecDeque::new(),
+            hot: HotRound::default(),
             cold: ColdLane::new(usize::from(cold_reads_max)),
             finished: Vec::new(),
             incidental: Vec::new(),
@@ -262,7 +266,7 @@ impl Uring {
             if self.starved.contains(&key) {
                 self.starved.retain(|starved| *starved != key);
                 self.finish(key, Err(libc::ECANCELED));
-            } else if self.cold.forget(key) {
+            } else if self.hot.forget(key) || self.cold.forget(key) {
                 self.finish(key, Err(libc::ECANCELED));
             } else {
                 let entry = opcode::AsyncCancel::new(key.user_data()).build();
@@ -379,7 +383,7 @@ impl Io for Uring {
         loop {
             self.resume_starved();
             completions.append(&mut self.finished);
-            let mut sleep = match completions.len() == before {
+            let mut sleep = match completions.len() == before && self.hot.is_empty() {
                 true => self.patience(until),
                 false => Sleep::No,
             };
@@ -393,6 +397,8 @@ impl Io for Uring {
                 self.buffers.stop_announcing();
             }
             self.reap();
+            completions.append(&mut self.finished);
+            self.send_hot_round(completions.len() > before);
             completions.append(&mut self.finished);
             let expired = || until.is_some_and(|until| until <= sys::monotonic());
             if completions.len() > before || expired() {

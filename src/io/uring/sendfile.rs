@@ -24,6 +24,8 @@ pub(super) struct SendFile {
 /// What a sendfile waits for.
 #[derive(Debug)]
 pub(super) enum Stage {
+    /// For the other hot ranges of its round.
+    Hot,
     /// For the socket to take bytes.
     Writable,
     /// For its turn in the cold lane.
@@ -32,7 +34,52 @@ pub(super) enum Stage {
     Filling { pipe: Pipe, absent: bool },
 }
 
+/// Ranges that are in memory and wait to be sent, each one chunk, all in one round.
+///
+/// A round waits for what else there is to do, a few turns at most. So a response that begins has
+/// its head sent before the round, and connections take their turns together: a client that reads
+/// from many of them then finds more to do whenever it looks, and need not be woken as often.
+#[derive(Debug, Default)]
+pub(super) struct HotRound {
+    keys: Vec<Key>,
+    turns_waited: u32,
+}
+
+/// From request to records a response takes so many turns: to find the range, to send the head,
+/// and to submit the range.
+const TURNS_WAITED_MAX: u32 = 3;
+
+impl HotRound {
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Takes an operation out, if it is there.
+    pub(super) fn forget(&mut self, key: Key) -> bool {
+        let before = self.keys.len();
+        self.keys.retain(|waiting| *waiting != key);
+        self.keys.len() < before
+    }
+}
+
 impl Uring {
+    /// Sends the hot ranges, unless there is other work and they have not waited long.
+    pub(super) fn send_hot_round(&mut self, has_other_work: bool) {
+        if self.hot.is_empty() {
+            return;
+        }
+        if has_other_work && self.hot.turns_waited < TURNS_WAITED_MAX {
+            self.hot.turns_waited += 1;
+            return;
+        }
+        self.hot.turns_waited = 0;
+        let mut keys = std::mem::take(&mut self.hot.keys);
+        for key in keys.drain(..) {
+            self.send_hot(key);
+        }
+        self.hot.keys = keys;
+    }
+
     pub(super) fn send_file(
         &mut self,
         token: Token,
@@ -46,7 +93,7 @@ impl Uring {
             return self.report(token, "sendfile", Ok(Output::SentFile { count: 0 }));
         }
         let length = length.min(SEND_FILE_CHUNK);
-        let stage = Stage::Writable;
+        let stage = Stage::Hot;
         let flight =
             Flight::SendFile(SendFile { socket, file, position, length, residency, stage });
         let key = self.slots.insert(token, "sendfile", flight);
@@ -64,7 +111,10 @@ impl Uring {
     /// Sends at once if nobody has to wait for a disk, or else by the cold lane.
     fn route(&mut self, key: Key) {
         match self.sending(key).residency {
-            Residency::Resident => self.send_hot(key),
+            Residency::Resident => {
+                self.sending(key).stage = Stage::Hot;
+                self.hot.keys.push(key);
+            }
             Residency::Unknown => self.send_unknown(key),
         }
     }

@@ -3,6 +3,7 @@
 //! Every function gives the error number of a failed call. Interrupted calls are repeated.
 
 use super::super::{File, Socket};
+use super::vectored::Vectored;
 use crate::base::{Monotonic, Now, Timestamp};
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -67,6 +68,13 @@ pub(super) fn send_file(
         }
     })
     .map(|count| count as u32)
+}
+
+/// sendmsg(2) of a round to a socket, without waiting; tells the kernel that more follows.
+pub(super) fn send_more(socket: Socket, round: &Vectored) -> Result<usize, Errno> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | libc::MSG_MORE;
+    // SAFETY: the header and what it leads to belong to `round`, which outlives the call.
+    retry(|| unsafe { libc::sendmsg(socket.0 as RawFd, round.header(), flags) })
 }
 
 /// splice(2) from a pipe to what is no pipe, without waiting for either.
