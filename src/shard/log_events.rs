@@ -27,6 +27,8 @@ impl Shard {
         }
         let mut out = std::mem::take(&mut self.log_out);
         partition.log.on_completion(LogToken(operation), result, now, &mut out);
+        // Before the facts: with them, the answers leave that this is measured for.
+        partition.append_waiters.note_written(partition.log.positions().written, now.monotonic);
         self.drain_log_out(id, out);
         self.mark_log(id);
     }

@@ -292,8 +292,6 @@ impl Shard {
     /// Answers the appends that the log's positions have passed.
     pub(super) fn release_appends(&mut self, slot: SlotId) {
         let now = self.now.monotonic;
-        let owned = self.partitions.get_mut(slot);
-        owned.append_waiters.note_written(owned.log.positions().written, now);
         loop {
             let owned = self.partitions.get_mut(slot);
             let acknowledged = owned.log.acknowledged();

@@ -86,6 +86,24 @@ fn stages_add_up_to_the_whole() {
     assert_eq!((count("append"), count("sync"), count("reply")), (Some(4.0), Some(4.0), Some(4.0)));
 }
 
+/// Goal: the wait for the disk is told from that for the page cache: without another shard in
+/// between, it is nothing where an ack does not ask for it.
+#[test]
+fn the_disk_has_its_own_stage() {
+    let options = BrokerOptions { shards: 1, ..BrokerOptions::default() };
+    for (flush_messages, waits) in [(1, true), (i64::MAX, false)] {
+        let options = options.clone().set("log.flush.interval.messages", flush_messages);
+        let (_broker, mut client, address) = start_with(options);
+        client.create_topic("t", 1, &[]);
+        for _ in 0..10 {
+            client.append(("t", 0), &batch("value", 10));
+        }
+        client.call(0, &ApiVersionsRequest::default());
+        let sync = Metrics::read(&address).stage("sum", "Produce", "sync").expect("ten appends");
+        assert_eq!(sync > 0.0, waits, "flush.messages={flush_messages}: {sync}");
+    }
+}
+
 /// Counters and gauges that stay at 0 in the test below, and why.
 const STILL: [(&str, &str); 8] = [
     ("pinion_connections_closed_total reason=\"idle\"", "nobody is idle for so long"),
