@@ -226,6 +226,9 @@ impl Log {
 
     /// Does what the time has made due.
     pub fn on_timer(&mut self, now: Now, out: &mut LogOut) {
+        if self.has_ended() {
+            return;
+        }
         if self.state == State::Open {
             self.check_retention(now, out);
         }
@@ -236,6 +239,9 @@ impl Log {
 
     /// When [`Log::on_timer`] has something to do.
     pub fn next_deadline(&self) -> Option<Monotonic> {
+        if self.has_ended() {
+            return None;
+        }
         let retention = (self.state == State::Open).then_some(self.retention_due);
         let due = [
             retention,
@@ -245,6 +251,11 @@ impl Log {
             self.sealing.retry_at,
         ];
         due.into_iter().flatten().min()
+    }
+
+    /// Whether nothing is done any more: what is left, such as retired files, is for the next start.
+    fn has_ended(&self) -> bool {
+        matches!(self.state, State::Closed | State::Deleted)
     }
 
     /// Takes new settings.

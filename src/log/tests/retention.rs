@@ -70,6 +70,22 @@ fn deleted_records_are_gone() {
     assert_eq!(bench.put(batch(&["next"])), Offset(50));
 }
 
+/// Goal: a log that is closed does nothing any more; retired files are left to the next start.
+#[test]
+fn a_closed_log_lies_still() {
+    let mut bench = Bench::new(LogConfig { file_delete_delay_ms: 60_000, ..small() });
+    fill(&mut bench, 50);
+    bench.delete_records(25).unwrap();
+    bench.begin_close();
+    bench.settle();
+    assert!(bench.facts.contains(&LogFact::Closed));
+    assert_eq!(bench.log.next_deadline(), None);
+    let names = bench.disk.list(&bench.path(""));
+    assert!(names.iter().any(|name| name.ends_with(".deleted")), "{names:?}");
+    bench.pass(600_000);
+    assert_eq!(bench.disk.list(&bench.path("")), names);
+}
+
 /// Goal: a file that is being sent stays open until the send is done.
 #[test]
 fn a_file_in_use_stays_open() {
