@@ -3,9 +3,9 @@
 //! Small frames are parsed in the ring's own buffers, where a multishot receive puts them. A
 //! frame larger than half such a buffer gets a buffer of just its size, and the connection
 //! changes over to receives that end exactly where the frame does (plus the next frame's four
-//! bytes of length), until it sends small frames again. What is copied: the head of a large frame
-//! at the change-over, and a small frame that lies across two of the ring's buffers; both are
-//! counted.
+//! bytes of length), until it sends small frames again. What is copied: large frames that the
+//! client had sent before the change-over, a small frame that lies across two of the ring's
+//! buffers, and what has come of a frame whose buffer has to grow; all are counted.
 
 use super::memory::{FrameBuffer, ReceiveMemory};
 use crate::base::limits::SMALL_FRAME_LENGTH_MAX;
@@ -85,6 +85,28 @@ impl Body {
             Body::Small(bytes) => bytes,
             Body::Large(buffer) => &mut buffer.bytes,
         }
+    }
+
+    /// Bytes that it may hold before it has to grow.
+    fn room(&self) -> usize {
+        match self {
+            Body::Small(bytes) => bytes.capacity(),
+            Body::Large(buffer) => buffer.room(),
+        }
+    }
+
+    /// Grows if it is full and the frame goes on; false while there is no memory. Adds to
+    /// `copied` what may be moved for it.
+    fn make_room(&mut self, memory: &ReceiveMemory, copied: &mut u64) -> bool {
+        let Body::Large(buffer) = self else { return true };
+        if !buffer.is_full() {
+            return true;
+        }
+        let has_grown = memory.grow(buffer);
+        if has_grown {
+            *copied += buffer.bytes.len() as u64;
+        }
+        has_grown
     }
 
     fn freeze(self) -> Bytes {
@@ -226,6 +248,11 @@ impl Receiver {
                 None => return Step::AwaitMemory,
             }
         }
+        if let Partial::Body { buffer, .. } = &mut self.partial
+            && !buffer.make_room(memory, &mut self.copied)
+        {
+            return Step::AwaitMemory;
+        }
         let at_boundary = matches!(self.partial, Partial::Prefix { .. });
         if at_boundary && self.small_streak >= SMALL_FRAMES_TO_STREAM {
             self.mode = Mode::Streaming { armed: true, cancelling: false };
@@ -237,7 +264,8 @@ impl Receiver {
                 Step::ReceiveInto(Vec::with_capacity(PREFIX), PREFIX - *count)
             }
             Partial::Body { buffer, length } => {
-                Step::ReceiveInto(std::mem::take(buffer.bytes()), *length + PREFIX)
+                let length_max = buffer.room().min(*length + PREFIX);
+                Step::ReceiveInto(std::mem::take(buffer.bytes()), length_max)
             }
             Partial::Sized { .. } => unreachable!("the buffer was had above"),
         }
@@ -267,7 +295,11 @@ impl Receiver {
             }
         }
         if let Partial::Body { buffer, length } = &mut self.partial {
-            let taken = bytes.split_to(bytes.len().min(*length - buffer.bytes().len()));
+            if !buffer.make_room(memory, &mut self.copied) {
+                return Ok(Parsed::NeedsMemory);
+            }
+            let end = buffer.room().min(*length);
+            let taken = bytes.split_to(bytes.len().min(end - buffer.bytes().len()));
             buffer.bytes().extend_from_slice(&taken);
             self.copied += taken.len() as u64;
         }
@@ -344,8 +376,11 @@ mod tests {
 
     /// Plays kernel: feeds `stream` to the receiver in pieces as its steps ask for them.
     fn run(stream: &[u8], piece: usize) -> (Vec<Bytes>, u64) {
+        run_with(stream, piece, Receiver::new(1 << 20))
+    }
+
+    fn run_with(stream: &[u8], piece: usize, mut receiver: Receiver) -> (Vec<Bytes>, u64) {
         let memory = ReceiveMemory::new(1 << 30);
-        let mut receiver = Receiver::new(1 << 20);
         let (mut frames, mut at) = (Vec::new(), 0);
         loop {
             while let Some(frame) = receiver.next_frame(&memory).expect("legal lengths") {
@@ -391,6 +426,24 @@ mod tests {
         }
     }
 
+    /// Goal: a frame that is larger than what it may take at once comes out whole, and one that is
+    /// announced and never sent takes little.
+    #[test]
+    fn the_largest_frames_take_memory_as_they_come() {
+        let memory = ReceiveMemory::new(4 << 20);
+        let lengths = [9 << 20, 5, (1 << 20) + 1, 1 << 20, 70_000];
+        let stream: Vec<u8> = lengths.iter().flat_map(|length| frame(*length, 3)).collect();
+        for piece in [100_000, 3 << 20] {
+            let (frames, _) = run_with(&stream, piece, Receiver::new(100 << 20));
+            assert_eq!(frames.iter().map(Bytes::len).collect::<Vec<_>>(), lengths);
+        }
+        let mut announced = Receiver::new(100 << 20);
+        let head = [&i32::to_be_bytes(100 << 20)[..], &[0; 1000]].concat();
+        announced.on_received(Bytes::from(head), true);
+        assert!(announced.next_frame(&memory).expect("legal").is_none());
+        assert!(memory.used() <= 1 << 20);
+    }
+
     /// Goal: a stream of large frames is copied at the change-over only.
     #[test]
     fn large_frames_are_not_copied_in_steady_state() {
@@ -423,7 +476,7 @@ mod tests {
     #[test]
     fn waits_for_memory() {
         let memory = ReceiveMemory::new(100_000);
-        let other = memory.take(90_000).expect("within the budget");
+        let others = [90_000, 90_000].map(|size| memory.take(size).expect("one may overdraw"));
         let mut receiver = Receiver::new(1 << 20);
         assert!(matches!(receiver.next_step(&memory), Step::Receive));
         let stream = frame(50_000, 7);
@@ -432,7 +485,7 @@ mod tests {
         assert!(matches!(receiver.next_step(&memory), Step::CancelReceive));
         receiver.on_received(Bytes::new(), false);
         assert!(matches!(receiver.next_step(&memory), Step::AwaitMemory));
-        drop(other);
+        drop(others);
         assert_eq!(receiver.next_frame(&memory), Ok(None));
         let Step::ReceiveInto(mut buffer, _) = receiver.next_step(&memory) else {
             panic!("memory is back");
