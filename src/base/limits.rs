@@ -17,6 +17,10 @@ pub const SMALL_FRAME_LENGTH_MAX: usize = RECEIVE_BUFFER_SIZE / 2;
 /// A sendfile or splice moves at most this much before other connections have their turn.
 pub const SEND_FILE_CHUNK: u32 = 256 * 1024;
 
+/// Bytes of records in one fetch response, whatever `fetch.max.bytes` says: a frame's length has 31
+/// bits, and the first batch (a request at most) comes whole even if it is larger than the limit.
+pub const FETCH_RECORDS_MAX: u32 = 1 << 30;
+
 /// Ring operations in flight on one shard.
 pub const RING_OPERATIONS_MAX: usize = 64 * 1024;
 

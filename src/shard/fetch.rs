@@ -12,6 +12,7 @@ use super::ask::{Answer, FetchPartition, FetchQuestion, FetchedPart, PartitionKe
 use super::connection::{RequestContext, RequestKey};
 use super::named_topic::NamedTopic;
 use super::work::Work;
+use crate::base::limits::FETCH_RECORDS_MAX;
 use crate::base::{Offset, PartitionIndex, ShardId};
 use crate::log::ReadPlan;
 use crate::wire::api::fetch::{
@@ -71,7 +72,9 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         topics: SmallVec::new(),
         entries: SmallVec::new(),
         owners: SmallVec::new(),
-        bytes_max: bounded(request.max_bytes).min(shard.settings.fetch_bytes_max),
+        bytes_max: bounded(request.max_bytes)
+            .min(shard.settings.fetch_bytes_max)
+            .min(FETCH_RECORDS_MAX),
         bytes_min: bounded(request.min_bytes),
         hurried: false,
     };
