@@ -253,7 +253,7 @@ impl Log {
         due.into_iter().flatten().min()
     }
 
-    /// Whether nothing is done any more: what is left, such as retired files, is for the next start.
+    /// Whether nothing is done any more: what is left, as retired files, is for the next start.
     fn has_ended(&self) -> bool {
         matches!(self.state, State::Closed | State::Deleted)
     }
