@@ -57,8 +57,8 @@ fn finish(shard: &mut Shard, context: &RequestContext, body: &Bytes, answers: An
         results: smallvec![DescribeLogDirsResult {
             log_dir: &settings.data_directory_shown,
             topics: topics.into_values().collect(),
-            total_bytes: shard.disk_space.0,
-            usable_bytes: shard.disk_space.1,
+            total_bytes: shard.disk_space.total,
+            usable_bytes: shard.disk_space.usable,
             ..Default::default()
         }],
         ..Default::default()
@@ -76,21 +76,48 @@ fn wanted_logs<'a>(request: &DescribeLogDirsRequest<'a>) -> Option<HashSet<(&'a 
     Some(topics.iter().flat_map(logs_of).collect())
 }
 
+/// The size of the data directory's file system, as of the last answer.
+#[derive(Debug)]
+pub struct DiskSpace {
+    /// Bytes in all; −1 if unknown.
+    total: i64,
+    /// Bytes that are free; −1 if unknown.
+    usable: i64,
+    /// Whether an answer is on its way.
+    is_asked: bool,
+}
+
+impl Default for DiskSpace {
+    fn default() -> Self {
+        DiskSpace { total: -1, usable: -1, is_asked: false }
+    }
+}
+
+impl DiskSpace {
+    /// Whether an answer is on its way: a shard does not end before it has come.
+    pub fn is_asked(&self) -> bool {
+        self.is_asked
+    }
+}
+
 impl Shard {
-    /// Asks for the size of the data directory's file system.
+    /// Asks for the size of the data directory's file system, while there is somebody to tell.
     pub(super) fn ask_for_space(&mut self) {
-        let path = self.settings.data_directory.clone();
-        self.ops.push((Target::Space.token(), Op::Space { path }));
+        if self.closing.is_serving() && !self.disk_space.is_asked {
+            self.disk_space.is_asked = true;
+            let path = self.settings.data_directory.clone();
+            self.ops.push((Target::Space.token(), Op::Space { path }));
+        }
     }
 
     pub(super) fn on_space(&mut self, result: Result<Output, IoError>) {
         self.disk_space = match result {
             Ok(Output::Space { total, available }) => {
                 let shown = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
-                (shown(total), shown(available))
+                DiskSpace { total: shown(total), usable: shown(available), is_asked: false }
             }
             Ok(other) => unreachable!("space gave {other:?}"),
-            Err(_) => (-1, -1),
+            Err(_) => DiskSpace::default(),
         };
     }
 

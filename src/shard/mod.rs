@@ -79,6 +79,7 @@ use closing::Closing;
 use connection::{Connection, RequestKey};
 use controller::Controller;
 use directories::Directories;
+use log_dirs::DiskSpace;
 use lookups::Lookups;
 use memory::ReceiveMemory;
 use partitions::Partitions;
@@ -124,8 +125,7 @@ pub struct Shard {
 
     controller: Option<Controller>,
     checkpoints: Checkpoints,
-    /// Total and free bytes of the data directory's file system; −1 if unknown.
-    disk_space: (i64, i64),
+    disk_space: DiskSpace,
 
     dirty_connections: Vec<SlotId>,
     dirty_fetches: Vec<SlotId>,

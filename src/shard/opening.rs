@@ -101,7 +101,7 @@ impl Shard {
             lookups: Default::default(),
             controller: None,
             checkpoints: Checkpoints::default(),
-            disk_space: (-1, -1),
+            disk_space: Default::default(),
             dirty_connections: Vec::new(),
             dirty_fetches: Vec::new(),
             dirty_logs: Vec::new(),

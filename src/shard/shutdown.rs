@@ -41,7 +41,8 @@ impl Shard {
         match self.closing.awaits() {
             Awaited::Nothing => false,
             Awaited::Connections => self.connections.is_empty(),
-            Awaited::Logs => self.are_logs_closed(),
+            // The disk has answered all that this shard has asked.
+            Awaited::Logs => self.are_logs_closed() && !self.disk_space.is_asked(),
             Awaited::Report => match self.controller {
                 Some(_) => self.checkpoints.are_last(),
                 None => !self.mail.is_congested(),
