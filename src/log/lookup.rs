@@ -80,8 +80,6 @@ pub(super) struct Found {
     pub segment: Offset,
     /// Its place.
     pub span: BatchSpan,
-    /// Whether its bytes have just been read.
-    pub is_read: bool,
 }
 
 /// How far a search has come.
@@ -274,9 +272,7 @@ impl Log {
         let end = self.readable_end(segment);
         let base_offset = segment.base_offset;
         match walk_headers(segment, walk, end, bytes, |span| wanted.matches(span)) {
-            Walked::Found(span) => {
-                Ok(Search::Found(Found { segment: base_offset, span, is_read: false }))
-            }
+            Walked::Found(span) => Ok(Search::Found(Found { segment: base_offset, span })),
             Walked::More(next) => Ok(Search::Lookup(self.walk_from(segment, next, wanted))),
             Walked::End => Ok(self.search_next_segment(index, wanted)),
             Walked::Broken(position) if walk.names(position).is_some() => {
@@ -319,7 +315,7 @@ impl Log {
             let (segment, position) = (base_offset, span.position);
             return Err(ReadError::Corrupt { segment, position });
         }
-        Ok(Search::Found(Found { segment: base_offset, span, is_read: true }))
+        Ok(Search::Found(Found { segment: base_offset, span }))
     }
 }
 

@@ -94,7 +94,7 @@ impl Log {
             return Ok(ReadStep::Nothing);
         }
         if let Some((segment, span)) = self.tail.find(offset) {
-            return self.plan_from(query, &Found { segment, span, is_read: false });
+            return self.plan_from(query, &Found { segment, span });
         }
         let lookup = self.find_batch(offset, Wanted::Read(query))?;
         Ok(lookup.map_or(ReadStep::Nothing, ReadStep::Lookup))
@@ -127,10 +127,7 @@ impl Log {
             length: u32::try_from(length).unwrap_or(u32::MAX),
             first_batch_length: span.size,
             base_offset: span.base_offset,
-            residency: match found.is_read {
-                true => Residency::Resident,
-                false => self.residency(index, span),
-            },
+            residency: self.residency(index, span),
         }))
     }
 
@@ -144,7 +141,7 @@ impl Log {
         }
     }
 
-    /// What this process wrote or tested lately is in the page cache.
+    /// The end of a log is in the page cache: this process wrote it, or has just tested it.
     fn residency(&self, index: usize, span: &BatchSpan) -> Residency {
         let window = self.config.resident_window_bytes;
         let mut distance = self.segments[index].size - span.position;

@@ -6,7 +6,8 @@
 //! peer does not take at once is left in the page cache, and sent from there later.
 //!
 //! What was in nobody's memory before is dropped from the page cache some chunks later, so that
-//! a reader of last week's records does not push out today's.
+//! a reader of last week's records does not push out today's. That includes what had to be read
+//! to be tested before it could be sent.
 
 use super::super::{File, Output, Socket};
 use super::Uring;
@@ -21,6 +22,12 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 /// A range is its reader's alone if at most one in so many of its pages was in memory: a look-up
 /// reads the header at its start, and its first page ends the range before it.
 const PAGES_PER_CACHED_PAGE: u64 = 4;
+
+/// A read of as much may take as long as a cold range does, for the disk and for its copy.
+pub(super) const LARGE_READ: usize = 64 * 1024;
+
+/// Ranges that large reads have brought into memory and that may be sent next.
+const BROUGHT_IN_MAX: usize = 16;
 
 /// Sent ranges that stay cached for now: a socket still refers to their pages until the peer has
 /// taken them, and only pages without a reference can be dropped.
@@ -45,6 +52,11 @@ impl Range {
     fn of(sending: &SendFile) -> Range {
         let &SendFile { file, position, length, .. } = sending;
         Range { file, position, length }
+    }
+
+    /// Whether hardly any of it is in memory, as far as the kernel can tell.
+    fn is_absent(&self, cached: Result<u64, Errno>, page_size: u64) -> bool {
+        cached.is_ok_and(|cached| cached <= self.page_count(page_size) / PAGES_PER_CACHED_PAGE)
     }
 
     fn page_count(&self, page_size: u64) -> u64 {
@@ -78,6 +90,8 @@ pub(super) struct ColdLane {
     /// Where the content of pipes goes that no socket took.
     sink: Option<std::fs::File>,
     page_size: u64,
+    /// Ranges that were absent before they were read to be tested, oldest first.
+    brought_in: VecDeque<Range>,
     /// Ranges that were absent before they were sent, oldest first.
     sent: VecDeque<Range>,
 }
@@ -91,6 +105,7 @@ impl ColdLane {
             spare: Vec::new(),
             sink: std::fs::File::options().write(true).open("/dev/null").ok(),
             page_size: sys::page_size(),
+            brought_in: VecDeque::new(),
             sent: VecDeque::new(),
         }
     }
@@ -102,8 +117,9 @@ impl ColdLane {
         self.queue.len() < before
     }
 
-    /// Forgets what was sent from a file, whose number may soon be another's.
+    /// Forgets what was read and sent from a file, whose number may soon be another's.
     pub(super) fn forget_file(&mut self, file: File) {
+        self.brought_in.retain(|range| range.file != file);
         self.sent.retain(|range| range.file != file);
     }
 }
@@ -116,14 +132,18 @@ impl Uring {
         let socket = sending.socket;
         let pages = range.page_count(self.cold.page_size);
         self.counters.system_calls += 1;
-        // From a kernel that cannot tell: cold, to be sure.
-        let cached = sys::cached_pages(range.file, range.position, range.length).unwrap_or(0);
+        let cached = sys::cached_pages(range.file, range.position, range.length);
         // Pages that are being read count as cached.
         let being_read = self.cold.reading.iter().any(|reading| reading.overlaps(&range));
-        if cached >= pages && !being_read {
+        // From a kernel that cannot tell: cold, to be sure.
+        if cached.is_ok_and(|cached| cached >= pages) && !being_read {
             self.counters.system_calls += 2;
             if range.ends_are_readable() {
-                return self.send_hot(key);
+                let sent = self.send_hot(key);
+                if sent > 0 && self.cold.brought_in.iter().any(|read| read.overlaps(&range)) {
+                    self.drop_later(Range { length: sent, ..range });
+                }
+                return;
             }
         }
         self.counters.system_calls += 1;
@@ -131,11 +151,27 @@ impl Uring {
             return self.await_writable(key);
         }
         if self.cold.reading.len() < self.cold.reads_max {
-            self.fill(key, cached <= pages / PAGES_PER_CACHED_PAGE && !being_read);
+            let absent = !being_read && range.is_absent(cached, self.cold.page_size);
+            self.fill(key, absent);
         } else {
             self.sending(key).stage = Stage::Queued;
             self.cold.queue.push_back(key);
         }
+    }
+
+    /// Notes a large read of what is in nobody's memory: once sent, that is not kept there
+    /// either, unless another shard sends it.
+    pub(super) fn note_large_read(&mut self, file: File, position: u64, length: usize) {
+        let range = Range { file, position, length: u32::try_from(length).unwrap_or(u32::MAX) };
+        self.counters.system_calls += 1;
+        let cached = sys::cached_pages(file, position, range.length);
+        if !range.is_absent(cached, self.cold.page_size) {
+            return;
+        }
+        if self.cold.brought_in.len() == BROUGHT_IN_MAX {
+            self.cold.brought_in.pop_front();
+        }
+        self.cold.brought_in.push_back(range);
     }
 
     /// Has a kernel worker read the range into a pipe.

@@ -3,6 +3,7 @@
 
 use super::super::{DirectoryEntry, File, Gather, Op, OpenMode, Output, Token};
 use super::Uring;
+use super::cold::LARGE_READ;
 use super::ring::Reaped;
 use super::slots::{Flight, Key};
 use super::sys::{self, Errno};
@@ -135,7 +136,13 @@ impl Uring {
         let key = self.slots.insert(token, "read", Flight::Read { buffer });
         // `start` leads into the buffer that the slot now owns.
         let entry = opcode::Read::new(descriptor(file), start, length as u32).offset(position);
-        self.push(key, entry.build());
+        let mut entry = entry.build();
+        if length >= LARGE_READ {
+            self.note_large_read(file, position, length);
+            // By a worker, whose copying the shard need not sit through.
+            entry = entry.flags(squeue::Flags::ASYNC);
+        }
+        self.push(key, entry);
     }
 
     pub(super) fn on_read(&mut self, key: Key, entry: Reaped) {

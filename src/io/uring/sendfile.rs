@@ -119,17 +119,20 @@ impl Uring {
         }
     }
 
-    pub(super) fn send_hot(&mut self, key: Key) {
+    /// Sends what is in memory; gives the number of bytes that went at once.
+    pub(super) fn send_hot(&mut self, key: Key) -> u32 {
         self.counters.system_calls += 1;
         let &mut SendFile { socket, file, position, length, .. } = self.sending(key);
         match sys::send_file(socket, file, position, length) {
             Ok(count) => {
                 self.counters.hot_bytes += u64::from(count);
                 self.finish(key, Ok(Output::SentFile { count }));
+                return count;
             }
             Err(libc::EAGAIN) => self.await_writable(key),
             Err(errno) => self.finish(key, Err(errno)),
         }
+        0
     }
 
     pub(super) fn await_writable(&mut self, key: Key) {
