@@ -108,6 +108,7 @@ fn print_counters(metrics: &Metrics) {
     report::detail("broker", &text);
     let copied = metrics.sum("pinion_payload_copied_bytes_total", "");
     let produced = metrics.sum("pinion_produced_bytes_total", "");
-    let text = format!("{copied:.0} of {produced:.0} payload bytes copied in user space");
+    let text =
+        format!("{copied:.0} of {produced:.0} payload bytes copied in user space, start included");
     report::detail("broker", &text);
 }
