@@ -73,6 +73,17 @@ pub struct ActiveProducer {
 pub struct Producers {
     entries: HashMap<ProducerId, ProducerEntry>,
     undo: VecDeque<Undo>,
+    /// Producers of whom nothing is known but that their first batches were undone.
+    undone: HashMap<ProducerId, Undone>,
+}
+
+/// Where a producer has to start again: a batch that it sent before it was told that an earlier
+/// one failed must not come first.
+#[derive(Debug)]
+struct Undone {
+    epoch: ProducerEpoch,
+    sequence: Sequence,
+    at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -122,15 +133,24 @@ impl ProducerEntry {
 
 impl Producers {
     /// Judges a batch of an idempotent producer, as Kafka does: an unknown producer may start
-    /// anywhere, because retention may have taken its past; a new epoch starts at 0.
+    /// anywhere, because retention may have taken its past; a new epoch starts at 0. A producer
+    /// whose first batches were undone starts with those.
     ///
     /// # Errors
     /// For an old epoch, and for a sequence that does not follow.
     pub fn check(&self, header: &BatchHeader) -> Result<Verdict, AppendError> {
         let producer_id = ProducerId(header.producer_id);
-        let Some(entry) = self.entries.get(&producer_id) else { return Ok(Verdict::New) };
         let epoch = ProducerEpoch(header.producer_epoch);
         let sequence = Sequence(header.base_sequence);
+        let Some(entry) = self.entries.get(&producer_id) else {
+            let undone = self.undone.get(&producer_id).filter(|undone| undone.epoch == epoch);
+            return match undone.map(|undone| undone.sequence) {
+                Some(expected) if expected != sequence => {
+                    Err(AppendError::OutOfOrderSequence { producer_id, sequence, expected })
+                }
+                _ => Ok(Verdict::New),
+            };
+        };
         if epoch < entry.epoch {
             let newest = entry.epoch;
             return Err(AppendError::InvalidProducerEpoch { producer_id, epoch, newest });
@@ -157,6 +177,7 @@ impl Producers {
     pub fn append(&mut self, header: &BatchHeader, base_offset: Offset, now: Timestamp) {
         let producer_id = ProducerId(header.producer_id);
         let before = self.entries.get(&producer_id).cloned();
+        self.undone.remove(&producer_id);
         self.undo.push_back(Undo { base_offset, producer_id, before });
         self.replay(header, base_offset, now);
     }
@@ -200,7 +221,7 @@ impl Producers {
                 None => entries.remove(&undo.producer_id),
             };
         }
-        Producers { entries, undo: VecDeque::new() }
+        Producers { entries, ..Producers::default() }
     }
 
     /// Forgets how to undo appends below `written`.
@@ -215,9 +236,17 @@ impl Producers {
         while self.undo.back().is_some_and(|undo| undo.base_offset >= from) {
             let Some(undo) = self.undo.pop_back() else { return };
             match undo.before {
-                Some(entry) => self.entries.insert(undo.producer_id, entry),
-                None => self.entries.remove(&undo.producer_id),
-            };
+                Some(entry) => drop(self.entries.insert(undo.producer_id, entry)),
+                None => self.forget_undone(undo.producer_id),
+            }
+        }
+    }
+
+    fn forget_undone(&mut self, producer_id: ProducerId) {
+        let Some(entry) = self.entries.remove(&producer_id) else { return };
+        if let Some(batch) = entry.batches.first() {
+            let (epoch, sequence, at) = (entry.epoch, batch.first_sequence(), entry.touched_at);
+            self.undone.insert(producer_id, Undone { epoch, sequence, at });
         }
     }
 
@@ -226,10 +255,10 @@ impl Producers {
         if !self.undo.is_empty() {
             return;
         }
-        self.entries.retain(|_, entry| {
-            let silent_ms = now.0.saturating_sub(entry.touched_at.0);
-            silent_ms < expiration_ms || entry.transaction_start.is_some()
-        });
+        let is_silent = |since: Timestamp| now.0.saturating_sub(since.0) >= expiration_ms;
+        self.entries
+            .retain(|_, entry| !is_silent(entry.touched_at) || entry.transaction_start.is_some());
+        self.undone.retain(|_, undone| !is_silent(undone.at));
         if self.entries.is_empty() {
             self.entries.shrink_to_fit();
         }
@@ -374,6 +403,23 @@ mod tests {
         producers.undo(Offset(5));
         assert_eq!(producers.entries, before);
         assert!(producers.undo.is_empty());
+    }
+
+    /// Goal: once a producer's first batch is undone, a later one that is on its way already is
+    /// refused until the first comes again; a new epoch starts anew.
+    #[test]
+    fn an_undone_start_comes_again_first() {
+        let (mut producers, mut end) = (Producers::default(), 0);
+        append(&mut producers, &mut end, header(0, 4, 2)).unwrap();
+        append(&mut producers, &mut end, header(0, 6, 1)).unwrap();
+        producers.undo(Offset(0));
+        end = 0;
+        assert!(append(&mut producers, &mut end, header(0, 7, 1)).is_err());
+        assert!(producers.iter_sorted().is_empty());
+        assert_eq!(append(&mut producers, &mut end, header(0, 4, 2)), Ok(0));
+        assert_eq!(append(&mut producers, &mut end, header(0, 6, 1)), Ok(2));
+        producers.undo(Offset(0));
+        assert_eq!(append(&mut producers, &mut end, header(1, 0, 1)), Ok(3));
     }
 
     /// Goal: producers expire when due and not before, by this process's clock.
