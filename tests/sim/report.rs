@@ -46,6 +46,11 @@ pub fn expect_noticed(expected: &[&str], run: impl FnOnce() + std::panic::Unwind
     assert!(is_expected, "noticed only by accident: {message}");
 }
 
+/// Whether one seed was asked for, to be looked at closely.
+pub fn is_single() -> bool {
+    std::env::var_os("PINION_SIM_SEED").is_some()
+}
+
 /// The seeds to run: the one in `PINION_SIM_SEED`, or the first `PINION_SIM_SEEDS`, or the first
 /// `usual`.
 pub fn seeds(usual: u64) -> std::ops::Range<u64> {

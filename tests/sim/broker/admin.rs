@@ -1,9 +1,10 @@
-//! A simulated operator: makes, grows and deletes topics, and deletes records.
+//! A simulated operator: makes, grows, configures and deletes topics, and deletes records.
 
 use super::client::{Client, Pace, is_retriable};
 use super::line::{Heard, Line, Question, decode};
-use super::topics::{Place, Stage, Topics};
+use super::topics::{FLUSH_POLICIES, Place, Stage, Topics};
 use crate::ledger::Ledger;
+use crate::random::Random;
 use crate::world::World;
 use pinion::base::Monotonic;
 use pinion::wire::ErrorCode;
@@ -17,6 +18,10 @@ use pinion::wire::api::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic,
 };
 use pinion::wire::api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
+use pinion::wire::api::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+};
 use std::time::Duration;
 
 /// Live topics that it aims at.
@@ -36,6 +41,8 @@ enum Task {
     /// To so many partitions.
     Grow(String, i32),
     DeleteRecords(Place, i64),
+    /// Of a topic, the configs and their values.
+    Configure(String, Vec<(&'static str, String)>),
 }
 
 impl Admin {
@@ -65,6 +72,7 @@ impl Admin {
                 let offset = ledger.draw_promised(random)?;
                 Some(Task::DeleteRecords(place, offset))
             }
+            7..9 => Some(Task::Configure(place.0, draw_configs(random))),
             _ => None,
         }
     }
@@ -90,6 +98,7 @@ impl Admin {
                 };
                 self.line.ask(self.pace.random.between(0, 3) as i16, &request);
             }
+            Some(Task::Configure(name, configs)) => self.ask_configure(&name, &configs, topics),
             Some(Task::DeleteRecords(place, offset)) => {
                 topics.ledger(&place).delete_to(offset);
                 let partition = DeleteRecordsPartition { partition_index: place.1, offset };
@@ -102,6 +111,38 @@ impl Admin {
                 self.line.ask(self.pace.random.between(0, 2) as i16, &request);
             }
         }
+    }
+
+    fn ask_configure(
+        &mut self,
+        name: &str,
+        configs: &[(&'static str, String)],
+        topics: &mut Topics,
+    ) {
+        let topic = topics.get(name);
+        topic.has_retention |= configs.iter().any(|(key, _)| *key == "retention.bytes");
+        if let Some((_, messages)) = configs.iter().find(|(key, _)| *key == "flush.messages") {
+            let is_this = |(_, number, _): &&(_, i64, _)| number.to_string() == *messages;
+            let policy = FLUSH_POLICIES.iter().find(is_this).expect("it was drawn from these").0;
+            topic.loosen(policy);
+        }
+        let resource = AlterConfigsResource {
+            resource_type: 2,
+            resource_name: name,
+            configs: configs
+                .iter()
+                .map(|(name, value)| AlterableConfig {
+                    name,
+                    config_operation: 0,
+                    value: Some(value),
+                })
+                .collect(),
+        };
+        let request = IncrementalAlterConfigsRequest {
+            resources: [resource].into_iter().collect(),
+            validate_only: false,
+        };
+        self.line.ask(self.pace.random.between(0, 1) as i16, &request);
     }
 
     fn ask_create(&mut self, name: &str, topics: &mut Topics) {
@@ -146,6 +187,10 @@ impl Admin {
                 let response: CreatePartitionsResponse<'_> = decode(question, body);
                 response.results[0].error_code
             }
+            Task::Configure(..) => {
+                let response: IncrementalAlterConfigsResponse<'_> = decode(question, body);
+                response.responses[0].error_code
+            }
             Task::DeleteRecords(..) => {
                 let response: DeleteRecordsResponse<'_> = decode(question, body);
                 response.topics[0].partitions[0].error_code
@@ -155,17 +200,39 @@ impl Admin {
             // A second attempt finds what the first has done.
             (Task::Create(name), ErrorCode::None | ErrorCode::TopicAlreadyExists) => {
                 topics.get(&name).stage = Stage::Live;
+                topics.seen.note("a topic was created");
             }
-            (Task::Delete(_), ErrorCode::None | ErrorCode::UnknownTopicOrPartition) => {}
+            (Task::Delete(_), ErrorCode::None | ErrorCode::UnknownTopicOrPartition) => {
+                topics.seen.note("a topic was deleted");
+            }
             (Task::Grow(name, count), ErrorCode::None | ErrorCode::InvalidPartitions) => {
                 topics.get(&name).ledgers.resize_with(count as usize, Ledger::default);
+                topics.seen.note("a topic grew");
             }
-            (Task::DeleteRecords(..), ErrorCode::None | ErrorCode::OffsetOutOfRange) => {}
+            (Task::DeleteRecords(..), ErrorCode::None | ErrorCode::OffsetOutOfRange) => {
+                topics.seen.note("records were deleted");
+            }
+            (Task::Configure(..), ErrorCode::None) => topics.seen.note("a topic was configured"),
             (task, code) => {
                 assert!(is_retriable(code), "{task:?}: {code:?}");
                 self.task = Some(task);
                 self.pace.back_off(now);
             }
+        }
+    }
+}
+
+/// One config, or those of a flush policy.
+fn draw_configs(random: &mut Random) -> Vec<(&'static str, String)> {
+    let one = |name, value: i64| vec![(name, value.to_string())];
+    match random.below(5) {
+        0 => one("segment.bytes", random.pick(&[9000, 30_000])),
+        1 => one("retention.bytes", random.pick(&[20_000, 60_000])),
+        2 => one("index.interval.bytes", random.pick(&[0, 2000])),
+        3 => one("file.delete.delay.ms", random.pick(&[0, 1000])),
+        _ => {
+            let (_, messages, millis) = random.pick(&FLUSH_POLICIES);
+            vec![("flush.messages", messages.to_string()), ("flush.ms", millis.to_string())]
         }
     }
 }

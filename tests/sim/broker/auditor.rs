@@ -126,10 +126,14 @@ impl Auditor {
         }
         let has_retention = topics.get(&place.0).has_retention;
         let ledger = topics.ledger(place);
+        let has_moved = has_retention && *start > ledger.deleted_to();
         if has_retention {
             ledger.delete_to(*start);
         }
         ledger.check(*start, *end, reads);
+        if has_moved {
+            topics.seen.note("retention moved a log start");
+        }
         self.places.pop();
         self.step = Step::Start;
         self.attempts = 0;

@@ -1,15 +1,18 @@
 //! A broker process on the simulated machine: its shards, and who runs when.
 
+use super::coverage::Coverage;
 use crate::random::Random;
 use crate::world::World;
 use crate::world::turns::{ShardTask, TurnIo};
 use pinion::base::{BrokerId, Monotonic, ShardId};
 use pinion::metadata::{Opening, StaticConfig, config_keys};
+use pinion::metrics::Snapshot;
 use pinion::shard::{
     Mail, Mailbox, Message, OpenError, Progress, Settings, Shard, open_metadata, open_partitions,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// A running broker.
@@ -17,6 +20,9 @@ pub struct Node {
     world: World,
     shards: Vec<ShardTask>,
     boxes: Arc<[Mailbox]>,
+    /// What each shard measured at last.
+    measured: Vec<Option<Snapshot>>,
+    measures: Vec<Receiver<Snapshot>>,
 }
 
 /// Where everything lies.
@@ -86,7 +92,9 @@ impl Node {
                 while shard.tick(io) == Progress::Running {}
             })
         });
-        Ok(Node { world: world.clone(), shards: shards.collect(), boxes })
+        let measured = (0..shard_count).map(|_| None).collect();
+        let measures = Vec::new();
+        Ok(Node { world: world.clone(), shards: shards.collect(), boxes, measured, measures })
     }
 
     /// Lets one shard have a turn, or time pass until something happens, `until` at the latest.
@@ -109,6 +117,34 @@ impl Node {
         drop(machine);
         awake[chosen].turn();
         self.world.machine().run_until(now.after(busy));
+    }
+
+    /// Asks the shards for their metrics, as the control thread does; the answers come later.
+    pub fn measure(&mut self) {
+        self.take_measures();
+        self.measures.clear();
+        for (number, mailbox) in (0..).zip(self.boxes.iter()) {
+            let (reply, measure) = channel();
+            assert!(mailbox.post(Message::Snapshot(reply)).is_ok(), "the mailbox is full");
+            self.world.machine().wake(ShardId(number));
+            self.measures.push(measure);
+        }
+    }
+
+    fn take_measures(&mut self) {
+        for (measured, measure) in self.measured.iter_mut().zip(&self.measures) {
+            *measured = measure.try_recv().ok().or(measured.take());
+        }
+    }
+
+    /// Counts what the shards have measured in their lives.
+    pub fn count(&mut self, seen: &mut Coverage) {
+        self.take_measures();
+        for snapshot in self.measured.iter().flatten() {
+            snapshot.counters.for_each(|description, value| {
+                seen.add(&format!("counted: {}", description.name), value);
+            });
+        }
     }
 
     /// Asks for a clean end, as SIGTERM does.

@@ -105,10 +105,13 @@ impl Producer {
         self.id = Id::Asked;
     }
 
-    fn on_id(&mut self, question: Question, body: &[u8]) {
+    fn on_id(&mut self, question: Question, body: &[u8], topics: &mut Topics) {
         let response: InitProducerIdResponse = decode(question, body);
         self.id = match ErrorCode::from(response.error_code) {
-            ErrorCode::None => Id::Known(response.producer_id, response.producer_epoch),
+            ErrorCode::None => {
+                topics.note_producer_id(response.producer_id);
+                Id::Known(response.producer_id, response.producer_epoch)
+            }
             code if is_retriable(code) => Id::Missing,
             code => panic!("no producer id: {code:?}"),
         };
@@ -121,6 +124,7 @@ impl Producer {
             return None;
         }
         if let Some(batch) = flow.batches.iter_mut().find(|batch| !batch.is_in_flight) {
+            topics.seen.note("a batch was sent again");
             batch.is_in_flight = true;
             return Some(batch.ids[0]);
         }
@@ -216,7 +220,7 @@ impl Producer {
         topics: &mut Topics,
     ) {
         let Some(sent) = self.in_flight.pop_front_if(|sent| sent.id == question.id) else {
-            return self.on_id(question, body);
+            return self.on_id(question, body, topics);
         };
         let response: ProduceResponse<'_> = decode(question, body);
         let mut answers: Vec<(Place, &PartitionProduceResponse<'_>)> = Vec::new();
@@ -227,6 +231,9 @@ impl Producer {
         }
         assert_eq!(answers.len(), sent.batches.len(), "each batch has one answer");
         for (place, first) in sent.batches {
+            if !self.line.is_open() {
+                return;
+            }
             let answer = answers.iter().find(|(other, _)| *other == place);
             let (_, answer) = answer.expect("each batch has an answer");
             self.on_answer(&place, first, answer, topics);
@@ -258,9 +265,28 @@ impl Producer {
             assert!(is_retriable(code), "{place:?}: {code:?} {:?}", answer.error_message);
             self.forget(place, first);
         } else {
+            if code == ErrorCode::OutOfOrderSequenceNumber {
+                topics.seen.note("a sequence gap was refused");
+            }
+            let ledger = topics.ledger(place);
+            let may_be_forgotten = ledger.deleted_to() > 0 || topics.get(&place.0).has_retention;
+            let is_head = self.is_head(place, first);
+            if code == ErrorCode::OutOfOrderSequenceNumber && may_be_forgotten && is_head {
+                // With its records, the log may have lost what it knew of the producer.
+                topics.seen.note("a producer was forgotten with its records");
+                return self.forget_history();
+            }
             self.on_refused(place, first, code, answer);
         }
         self.resume_flow(place);
+    }
+
+    /// Whether a gap before this batch is not the client's own doing.
+    fn is_head(&self, place: &Place, first: RecordId) -> bool {
+        let flow = self.flows.get(place);
+        flow.is_some_and(|flow| {
+            !flow.is_behind && flow.batches.front().is_some_and(|batch| batch.ids[0] == first)
+        })
     }
 
     fn on_refused(
@@ -270,11 +296,11 @@ impl Producer {
         code: ErrorCode,
         answer: &PartitionProduceResponse<'_>,
     ) {
+        // A gap is the client's fault only if an earlier batch was refused or is still under way.
+        let follows_refusal = !self.is_head(place, first);
         let Some(flow) = self.flows.get_mut(place) else { return };
         let place_of = flow.batches.iter().position(|batch| batch.ids[0] == first);
         let Some(index) = place_of else { return };
-        // A gap is the client's fault only if an earlier batch was refused or is still under way.
-        let follows_refusal = flow.is_behind || index > 0;
         let is_expected =
             is_retriable(code) || (code == ErrorCode::OutOfOrderSequenceNumber && follows_refusal);
         assert!(is_expected, "{place:?}: {code:?} {:?}", answer.error_message);
@@ -326,7 +352,9 @@ impl Client for Producer {
             Id::Missing => self.ask_for_id(),
             Id::Asked => {}
             Id::Plain | Id::Known(..) => {
-                if self.in_flight.len() < IN_FLIGHT_MAX && self.line.has_room() {
+                if !self.line.has_room() {
+                    topics.seen.note("a client had to wait for the broker to read");
+                } else if self.in_flight.len() < IN_FLIGHT_MAX {
                     self.send(now, topics);
                 }
             }

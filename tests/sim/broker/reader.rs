@@ -25,16 +25,28 @@ pub struct Reader {
     offsets: BTreeMap<Place, i64>,
     /// A partition whose start it has to ask for.
     lost: Option<Place>,
+    /// When it last asked for records, and whether it had all that there were.
+    asked: (Monotonic, bool),
+    /// Whether the last response had everything below the high watermarks.
+    has_all: bool,
 }
 
 impl Reader {
     /// A reader of partitions of its own choice.
     pub fn new(world: &World, think_max: Duration) -> Reader {
         let pace = Pace::new(world, think_max);
-        Reader { line: Line::new(world), pace, offsets: BTreeMap::new(), lost: None }
+        Reader {
+            line: Line::new(world),
+            pace,
+            offsets: BTreeMap::new(),
+            lost: None,
+            asked: (Monotonic(0), false),
+            has_all: false,
+        }
     }
 
-    fn ask(&mut self, topics: &mut Topics) {
+    fn ask(&mut self, now: Monotonic, topics: &mut Topics) {
+        self.asked = (now, std::mem::take(&mut self.has_all));
         if let Some(place) = self.lost.clone() {
             let version = self.pace.random.between(1, 6) as i16;
             self.line.ask(version, &offset_question(&place, EARLIEST));
@@ -87,6 +99,8 @@ impl Reader {
         }
         let response: FetchResponse<'_> = decode(question, body);
         assert_eq!(response.error_code, 0, "a whole fetch fails");
+        let count_before = topics.read_count;
+        self.has_all = true;
         for topic in &response.responses {
             for partition in &topic.partitions {
                 let place = (topic.topic.to_owned(), partition.partition_index);
@@ -94,6 +108,13 @@ impl Reader {
                     self.on_partition(place, partition, now, topics);
                 }
             }
+        }
+        let (since, had_all) = self.asked;
+        if had_all
+            && topics.read_count > count_before
+            && now > since.after(Duration::from_millis(2))
+        {
+            topics.seen.note("a waiting fetch was released");
         }
     }
 
@@ -118,6 +139,7 @@ impl Reader {
         }
         let wanted = self.offsets[&place];
         let next = take_records(&place, wanted, data, topics);
+        self.has_all &= next == data.high_watermark;
         self.offsets.insert(place, next);
     }
 }
@@ -201,7 +223,7 @@ impl Client for Reader {
             return;
         }
         if self.line.unanswered() == 0 {
-            self.ask(topics);
+            self.ask(now, topics);
         }
         if self.pace.random.once_in(300) {
             self.line.hang_up();

@@ -1,19 +1,23 @@
 //! What the clients of a run know of its topics.
 
+use super::coverage::Coverage;
 use crate::ledger::Ledger;
 use crate::payload::RecordId;
 use crate::random::Random;
 use crate::world::Crash;
 use pinion::log::FlushPolicy;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All topics that were ever asked for, and the names of records.
 #[derive(Default)]
 pub struct Topics {
     topics: BTreeMap<String, Topic>,
     record_count: u64,
+    producer_ids: BTreeSet<i64>,
     /// Records that were read.
     pub read_count: u64,
+    /// What has happened.
+    pub seen: Coverage,
 }
 
 /// A topic, from the request that makes it.
@@ -41,6 +45,14 @@ pub enum Stage {
     Doomed,
 }
 
+/// Flush policies, with `flush.messages` and `flush.ms`.
+pub const FLUSH_POLICIES: [(FlushPolicy, i64, i64); 4] = [
+    (FlushPolicy::Always, 1, i64::MAX),
+    (FlushPolicy::Always, 1, i64::MAX),
+    (FlushPolicy::Sometimes, 5, 30),
+    (FlushPolicy::Never, i64::MAX, i64::MAX),
+];
+
 /// A topic's name and a partition's number.
 pub type Place = (String, i32);
 
@@ -48,12 +60,7 @@ impl Topics {
     /// Draws a topic to be made; gives its name.
     pub fn draw(&mut self, random: &mut Random) -> String {
         let name = format!("t{}", self.topics.len());
-        let (policy, messages, millis) = random.pick(&[
-            (FlushPolicy::Always, 1, i64::MAX),
-            (FlushPolicy::Always, 1, i64::MAX),
-            (FlushPolicy::Sometimes, 5, 30),
-            (FlushPolicy::Never, i64::MAX, i64::MAX),
-        ]);
+        let (policy, messages, millis) = random.pick(&FLUSH_POLICIES);
         let retention_bytes = random.pick(&[-1, -1, 40_000]);
         let configs = vec![
             ("flush.messages", messages.to_string()),
@@ -124,6 +131,14 @@ impl Topics {
         (first..self.record_count).map(RecordId).collect()
     }
 
+    /// A producer was given an id.
+    ///
+    /// # Panics
+    /// If another one had it before.
+    pub fn note_producer_id(&mut self, id: i64) {
+        assert!(self.producer_ids.insert(id), "producer id {id} was given to two");
+    }
+
     /// Records that were acknowledged.
     pub fn acknowledged_count(&self) -> u64 {
         let ledgers = self.topics.values().flat_map(|topic| &topic.ledgers);
@@ -149,6 +164,13 @@ impl Topics {
 }
 
 impl Topic {
+    /// The policy is being changed: from now on nothing is promised but what both promise.
+    pub fn loosen(&mut self, policy: FlushPolicy) {
+        let order = [FlushPolicy::Never, FlushPolicy::Sometimes, FlushPolicy::Always];
+        let known = [self.policy, policy];
+        self.policy = order.into_iter().find(|policy| known.contains(policy)).unwrap_or(policy);
+    }
+
     /// Whether an acknowledgement of these acks means that a power loss does not matter.
     pub fn survives_power(&self, acks: i16) -> bool {
         match self.policy {

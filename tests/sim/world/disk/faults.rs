@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 pub struct Faults {
     planned: Vec<Fault>,
     calls: BTreeMap<&'static str, u64>,
+    struck: Vec<&'static str>,
     /// A planted bug: `sync` reports success and makes nothing durable.
     pub syncs_lie: bool,
     /// A planted bug: `sync directory` reports success and makes nothing durable.
     pub directory_syncs_lie: bool,
+    /// A planted bug: `sync` is answered before it takes effect.
+    pub syncs_are_early: bool,
 }
 
 /// One failure: of the `call`th operation of a name, counted from 0.
@@ -51,6 +54,18 @@ impl Faults {
             fault.operation == operation
                 && (fault.call..fault.call.saturating_add(fault.count)).contains(&call)
         };
-        self.planned.iter().find(strikes).map(|fault| fault.errno)
+        let errno = self.planned.iter().find(strikes).map(|fault| fault.errno);
+        self.struck.extend(errno.map(|_| operation));
+        errno
+    }
+
+    /// The operations that failed.
+    pub fn struck(&self) -> &[&'static str] {
+        &self.struck
+    }
+
+    /// The operations that failed; forgets them.
+    pub fn take_struck(&mut self) -> Vec<&'static str> {
+        std::mem::take(&mut self.struck)
     }
 }

@@ -283,8 +283,12 @@ impl Disk {
     /// Bytes that are left.
     pub fn available(&self) -> u64 {
         let Some(capacity) = self.capacity else { return 1 << 40 };
-        let open = self.open.values().map(|open| open.inode);
-        capacity.saturating_sub(self.tree.footprint(open))
+        capacity.saturating_sub(self.used())
+    }
+
+    /// Bytes that files take up.
+    pub fn used(&self) -> u64 {
+        self.tree.footprint(self.open.values().map(|open| open.inode))
     }
 
     /// The paths of all files, sorted.
