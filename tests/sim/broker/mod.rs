@@ -122,9 +122,3 @@ fn a_lying_disk_is_noticed() {
 fn a_forgetful_directory_is_noticed() {
     expect_noticed("syncs of directories lie", |disk| disk.faults.directory_syncs_lie = true);
 }
-
-/// Goal: and one that answers a sync before it has begun.
-#[test]
-fn a_hasty_disk_is_noticed() {
-    expect_noticed("syncs are answered early", |disk| disk.faults.syncs_are_early = true);
-}

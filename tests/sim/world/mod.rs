@@ -57,8 +57,7 @@ pub struct Machine {
     pub speed: DiskSpeed,
     /// How often some things happened, by a sentence that says what.
     pub tally: BTreeMap<String, u64>,
-    /// What is under way, and who waits for it.
-    on_disk: BTreeMap<u64, (Option<Ticket>, Started)>,
+    on_disk: BTreeMap<u64, (Ticket, Started)>,
     disk_started_count: u64,
     disk_step_count: u64,
     armed: Option<(u64, Crash)>,
@@ -142,20 +141,10 @@ impl Machine {
                 let delay = if is_sync { self.speed.sync } else { self.speed.operation };
                 let number = self.disk_started_count;
                 self.disk_started_count += 1;
-                let ticket = match is_sync && self.disk.faults.syncs_are_early {
-                    true => self.answer_early(ticket),
-                    false => Some(ticket),
-                };
                 self.on_disk.insert(number, (ticket, self.disk.start(on_disk)));
                 self.agenda.after(delay, Event::Disk(number));
             }
         }
-    }
-
-    /// Plants a bug: nobody waits for the operation any more.
-    fn answer_early(&mut self, ticket: Ticket) -> Option<Ticket> {
-        self.complete_soon(ticket, Ok(Output::Done));
-        None
     }
 
     fn complete_soon(&mut self, ticket: Ticket, result: Result<Output, i32>) {
@@ -206,15 +195,13 @@ impl Machine {
         self.disk_step_count += 1;
         let (ticket, started) = self.on_disk.remove(&number).expect("it was in flight");
         let result = self.disk.finish(started, &mut self.agenda.random);
-        let Some(ticket) = ticket else { return };
         self.deliver(ticket.station, Completion { token: ticket.token, result, more: false });
     }
 
     /// The process ends; files that it left open are closed. What changes nothing on the disk may
     /// still be under way.
     fn shut_down(&mut self) {
-        let waited_for = self.on_disk.values().filter_map(|(ticket, _)| *ticket);
-        let in_flight = waited_for.map(|ticket| ticket.operation);
+        let in_flight = self.on_disk.values().map(|(ticket, _)| ticket.operation);
         let matters = |operation: &&str| !matches!(*operation, "close file" | "space");
         let unfinished: Vec<&str> = in_flight.filter(matters).collect();
         assert!(unfinished.is_empty(), "in flight at the end: {unfinished:?}");
@@ -230,10 +217,8 @@ impl Machine {
         self.stations.kill();
         let mut effects = Vec::new();
         for (ticket, started) in in_flight.into_values() {
-            if let Some(ticket) = ticket {
-                self.note(&format!("a crash interrupted: {}", ticket.operation));
-                self.stations.get(ticket.station).fail(ticket.token);
-            }
+            self.note(&format!("a crash interrupted: {}", ticket.operation));
+            self.stations.get(ticket.station).fail(ticket.token);
             effects.push(started);
         }
         self.network.lose_process();

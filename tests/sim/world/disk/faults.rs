@@ -12,8 +12,6 @@ pub struct Faults {
     pub syncs_lie: bool,
     /// A planted bug: `sync directory` reports success and makes nothing durable.
     pub directory_syncs_lie: bool,
-    /// A planted bug: `sync` is answered before it takes effect.
-    pub syncs_are_early: bool,
 }
 
 /// One failure: of the `call`th operation of a name, counted from 0.
