@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ControlError {
     /// The address is taken, forbidden or not this machine's.
-    #[error("pinion.metrics.listen: cannot listen on {address}: {source}")]
+    #[error("pinion.metrics.listen: cannot listen on {address}: {source}{}", remedy(source))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -16,6 +16,15 @@ pub enum ControlError {
         source: io::Error,
     },
     /// The thread or its runtime could not be made.
-    #[error("cannot start the control thread: {0}")]
+    #[error("cannot start the control thread: {}{}", .0, remedy(.0))]
     Start(#[source] io::Error),
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; stop the process that listens there (ss -ltnp shows it), or choose another port"
+        }
+        _ => error.raw_os_error().map_or("", crate::io::remedy),
+    }
 }

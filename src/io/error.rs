@@ -36,6 +36,25 @@ impl IoError {
     pub fn is_out_of_descriptors(&self) -> bool {
         matches!(self.errno, libc::EMFILE | libc::ENFILE)
     }
+
+    /// What an operator can do about it, to stand behind the error in one line; empty if nobody
+    /// can tell.
+    pub fn remedy(&self) -> &'static str {
+        remedy(self.errno)
+    }
+}
+
+/// What an operator can do about an error number; see [`IoError::remedy`].
+pub fn remedy(errno: i32) -> &'static str {
+    match errno {
+        libc::EMFILE | libc::ENFILE => "; raise the limit of open files (ulimit -n, LimitNOFILE=)",
+        libc::ENOSPC | libc::EDQUOT => "; free some space on that file system",
+        libc::EACCES | libc::EPERM => "; let this user read and write it",
+        libc::EROFS => "; mount that file system for writing",
+        libc::ENOTDIR | libc::EEXIST => "; a file is where a directory should be",
+        libc::EIO => "; look for errors of the disk in the kernel's log (dmesg)",
+        _ => "",
+    }
 }
 
 impl fmt::Display for IoError {

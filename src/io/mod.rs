@@ -14,7 +14,7 @@ pub mod op;
 pub mod startup;
 pub mod uring;
 
-pub use error::IoError;
+pub use error::{IoError, remedy};
 pub use gather::Gather;
 pub use op::{Completion, DirectoryEntry, File, Op, OpenMode, Output, Residency, Socket, Token};
 pub use startup::Startup;

@@ -10,7 +10,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum LogError {
     /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), source.remedy())]
     Io { path: PathBuf, source: IoError },
     /// A message set of before Kafka 0.11.
     #[error(

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The disk refused.
-    #[error("{path}: {error}", path = .path.display())]
+    #[error("{path}: {error}{}", .error.remedy(), path = .path.display())]
     Io {
         /// What it was about.
         path: PathBuf,

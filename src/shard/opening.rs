@@ -37,7 +37,7 @@ pub enum OpenError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// A file of the data directory.
-    #[error("{path}: {error}", path = .path.display())]
+    #[error("{path}: {error}{}", .error.remedy(), path = .path.display())]
     Io {
         /// The file.
         path: std::path::PathBuf,

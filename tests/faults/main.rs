@@ -29,3 +29,4 @@ mod hostile;
 mod kills;
 mod process;
 mod slow;
+mod startup;

@@ -22,7 +22,12 @@ impl DataDirectory {
     /// One line: it cannot be made or written, or another process has it.
     pub fn open(path: &Path) -> Result<DataDirectory, CliError> {
         let fail = |what: &str, error: std::io::Error| {
-            CliError::failure(format!("data directory {}: {what}: {error}", path.display()))
+            let remedy = match error.raw_os_error().map_or("", crate::io::remedy) {
+                "" => String::new(),
+                remedy => format!("{remedy}, or name another directory with --data"),
+            };
+            let path = path.display();
+            CliError::failure(format!("data directory {path}: {what}: {error}{remedy}"))
         };
         fs::create_dir_all(path).map_err(|error| fail("cannot be made", error))?;
         let path = path.canonicalize().map_err(|error| fail("cannot be found", error))?;

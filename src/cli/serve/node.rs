@@ -222,7 +222,9 @@ fn run_shard(plan: Plan) -> Result<(), CliError> {
     }
     let started = start_shard(id, core, &common, images);
     let (mut shard, mut io) = match started {
-        Ok(parts) => parts,
+        Ok(Some(parts)) => parts,
+        // What kept shard 0 from starting is the news, and it tells that itself.
+        Ok(None) => return Ok(()),
         Err(error) => {
             // The main thread prints the first error; there is nobody else to tell.
             let _ = ready.send(Err(error));
@@ -238,12 +240,13 @@ fn run_shard(plan: Plan) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Opens what a shard serves; `None` if shard 0 failed to open what all need.
 fn start_shard(
     id: ShardId,
     core: Option<usize>,
     common: &Common,
     images: Images,
-) -> Result<(Shard, Uring), CliError> {
+) -> Result<Option<(Shard, Uring)>, CliError> {
     let options = UringOptions {
         core,
         cold_reads_max: common.config.cold_reads_max,
@@ -272,7 +275,7 @@ fn start_shard(
         }
         Images::Receive(images) => match images.recv() {
             Ok(start) => (start, None),
-            Err(_) => return Err(CliError::failure("shard 0 did not start")),
+            Err(_) => return Ok(None),
         },
     };
     let mail = Mail::new(id, Arc::clone(&common.boxes));
@@ -281,7 +284,7 @@ fn start_shard(
         shard.lead(opened, random()?);
     }
     open_partitions(&mut shard, &mut io, start.is_clean).map_err(fail)?;
-    Ok((shard, io))
+    Ok(Some((shard, io)))
 }
 
 fn random() -> Result<u64, CliError> {

@@ -1,5 +1,6 @@
 //! Why a ring or a listener could not be set up: the cause, and what to do about it.
 
+use crate::io::remedy;
 use std::net::SocketAddr;
 
 /// A failed start. Each message fits on one line and names cause and remedy.
@@ -48,7 +49,7 @@ pub enum StartError {
         what: &'static str,
     },
     /// Anything else that failed on the way to a ring.
-    #[error("cannot set up io_uring: {step}: {}", describe(*.errno))]
+    #[error("cannot set up io_uring: {step}: {}{}", describe(*.errno), remedy(*.errno))]
     Setup {
         /// What was tried.
         step: &'static str,
