@@ -12,6 +12,10 @@ pub enum LogError {
     /// The file system refused.
     #[error("{}: {source}{}", path.display(), source.remedy())]
     Io { path: PathBuf, source: IoError },
+    /// There is no room for what a partition without records begins with. It can be made later,
+    /// by [`Log::create`](super::Log::create).
+    #[error("{}: {source}{}", path.display(), source.remedy())]
+    NoRoomToMake { path: PathBuf, source: IoError },
     /// A message set of before Kafka 0.11.
     #[error(
         "{}: record format {magic} at byte {position} is not supported, only 2: convert the topic \
@@ -29,6 +33,16 @@ pub enum LogError {
     /// Two segments claim the same offsets.
     #[error("{}: begins below {expected}, where the segment before it ends", path.display())]
     Overlap { path: PathBuf, expected: Offset },
+}
+
+impl LogError {
+    /// The failure to make something that an empty partition needs.
+    pub(super) fn of_making(path: PathBuf) -> impl FnOnce(IoError) -> LogError {
+        |source| match source.is_no_space() {
+            true => LogError::NoRoomToMake { path, source },
+            false => LogError::Io { path, source },
+        }
+    }
 }
 
 /// Why a batch is not appended, or not any more.

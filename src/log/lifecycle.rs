@@ -41,6 +41,8 @@ pub enum DeletingStage {
     Draining,
     /// The directory is being renamed and listed.
     Removing,
+    /// It could not be renamed, as on a full disk, and is being listed under its own name.
+    Listing,
     /// The directory is being emptied and removed.
     Sweeping,
     /// Files are being closed.
@@ -130,6 +132,7 @@ impl Log {
                 self.discard(job.files);
                 self.roll.retry_at = Some(now.monotonic.after(RETRY_DELAY));
                 self.undo_appends(AppendError::of_io(error), out);
+                out.facts.push(LogFact::Postponed(error));
             }
         }
     }
@@ -262,14 +265,17 @@ impl Log {
         self.upkeep.push(Job::new(Upkeep::Delete, steps));
     }
 
-    /// Has the listed files removed, and the directory.
-    fn push_sweep(&mut self, files: &[DirectoryEntry]) {
-        let condemned = self.condemned_directory();
-        let unlink = files.iter().map(|file| Step::Unlink(condemned.join(&file.name)));
+    /// Has the listed files of a directory removed, and the directory. The file with the topic's
+    /// id goes last: without it, records would be taken for those of a topic of the same name.
+    fn push_sweep(&mut self, directory: PathBuf, files: &[DirectoryEntry]) -> DeletingStage {
+        let others = files.iter().filter(|file| file.name != METADATA_NAME);
+        let unlink = others.map(|file| Step::Unlink(directory.join(&file.name)));
         let mut steps: Vec<Step> = unlink.collect();
-        steps.push(Step::RemoveDirectory(condemned));
+        steps.push(Step::Unlink(directory.join(METADATA_NAME)));
+        steps.push(Step::RemoveDirectory(directory));
         steps.push(Step::SyncDirectory(self.data_directory()));
         self.upkeep.push(Job::new(Upkeep::Delete, steps));
+        DeletingStage::Sweeping
     }
 
     fn data_directory(&self) -> PathBuf {
@@ -290,8 +296,15 @@ impl Log {
     ) {
         let next = match (self.state, result) {
             (State::Deleting(DeletingStage::Removing), Ok(())) => {
-                self.push_sweep(&job.listing);
-                DeletingStage::Sweeping
+                self.push_sweep(self.condemned_directory(), &job.listing)
+            }
+            (State::Deleting(DeletingStage::Removing), Err(_)) => {
+                let steps = [Step::ReadDirectory(self.identity.directory.clone())];
+                self.upkeep.push(Job::new(Upkeep::Delete, steps));
+                DeletingStage::Listing
+            }
+            (State::Deleting(DeletingStage::Listing), Ok(())) => {
+                self.push_sweep(self.identity.directory.clone(), &job.listing)
             }
             _ => DeletingStage::Releasing,
         };

@@ -113,6 +113,9 @@ pub struct LogOut {
 pub enum LogFact {
     /// A created log is on the disk.
     Opened,
+    /// A created log cannot be made for now, as on a full disk. It is tried again; until `Opened`,
+    /// appends fail.
+    Postponed(IoError),
     /// The positions moved: whoever waits should look.
     Advanced,
     /// The appends at and above `from` were undone, or will never be durable: their replies fail.

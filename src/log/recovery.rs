@@ -57,6 +57,8 @@ pub(super) struct Recovery<'a, 'io, I: Io> {
     pub epochs: Epochs,
     /// The epochs as the checkpoint had them.
     pub epochs_before: Epochs,
+    /// Whether there was no room for the epoch checkpoint.
+    pub lacks_epochs: bool,
     /// Where the first epoch began, as the checkpoint said.
     pub epochs_start: Option<Offset>,
 }
@@ -89,6 +91,7 @@ impl Log {
             scans_all: false,
             epochs: Epochs::default(),
             epochs_before: Epochs::default(),
+            lacks_epochs: false,
             epochs_start: None,
         };
         recovery.ensure_directory(&identity)?;
@@ -118,7 +121,7 @@ impl<I: Io> Recovery<'_, '_, I> {
             offset: self.producers_as_of,
             ..Mark::start_of(segments[segments.len() - 1].base_offset)
         };
-        let log = Log {
+        let mut log = Log {
             identity,
             // An epoch never goes back, whoever was the leader before.
             leader_epoch: self.leader_epoch.max(newest_epoch),
@@ -130,7 +133,8 @@ impl<I: Io> Recovery<'_, '_, I> {
             written: end,
             durable: end,
             high_watermark: end,
-            recovery_point: end.offset,
+            // Where indexes or epochs could not be written, there is nothing to build on.
+            recovery_point: if self.report.is_disk_full { Offset::ZERO } else { end.offset },
             writes: Default::default(),
             flush: Default::default(),
             roll: Default::default(),
@@ -148,6 +152,9 @@ impl<I: Io> Recovery<'_, '_, I> {
             config: self.config,
         };
         log.positions().check();
+        if self.report.is_disk_full {
+            log.write_later(self.lacks_epochs, self.now);
+        }
         let mut report = self.report;
         report.damage.retain(|damage| damage.next_offset > log.log_start);
         (log, report)
@@ -166,12 +173,16 @@ impl<I: Io> Recovery<'_, '_, I> {
         if known_id.is_some_and(|known_id| is_another(known_id, identity.topic_id)) {
             self.displace(identity.topic_id).map_err(at)?;
         }
-        self.startup.make_directory(&directory).map_err(at)?;
-        if let Some(parent) = directory.parent() {
-            self.startup.sync_directory(parent).map_err(at)?;
+        self.make_directory(identity.topic_id).map_err(LogError::of_making(directory))
+    }
+
+    fn make_directory(&mut self, topic_id: TopicId) -> Result<(), IoError> {
+        self.startup.make_directory(&self.directory)?;
+        if let Some(parent) = self.directory.parent() {
+            self.startup.sync_directory(parent)?;
         }
-        let content = partition_metadata::encode(identity.topic_id);
-        self.startup.replace_file(&path, content.as_bytes()).map_err(at)
+        let content = partition_metadata::encode(topic_id);
+        self.startup.replace_file(&self.directory.join(METADATA_NAME), content.as_bytes())
     }
 
     /// Makes the files that a process killed in the middle of making them has left as durable as
@@ -367,7 +378,11 @@ impl<I: Io> Recovery<'_, '_, I> {
             self.write_indexes(last)?;
         }
         let path = self.path(base_offset, SegmentPart::Log);
-        let at = |source| LogError::Io { path: path.clone(), source };
+        let is_first = segments.is_empty();
+        let at = |source| match is_first {
+            true => LogError::of_making(path.clone())(source),
+            false => LogError::Io { path: path.clone(), source },
+        };
         let file = self.startup.open(&path, OpenMode::CreateEmpty).map_err(at)?;
         self.startup.sync_directory(&self.directory).map_err(at)?;
         let mut segment = Segment::new(base_offset, self.now.wall);
@@ -413,24 +428,42 @@ impl<I: Io> Recovery<'_, '_, I> {
         Ok(scanned)
     }
 
-    /// Writes and opens the index files of a segment that takes no more appends.
+    /// Writes and opens the index files of a segment that takes no more appends. On a full disk
+    /// they stay in memory, and are written when there is room.
     fn write_indexes(&mut self, segment: &mut Segment) -> Result<(), LogError> {
         segment.complete_time_index();
         let Indexes::Memory { offsets, times } = &segment.indexes else { return Ok(()) };
-        let mut open = |part, content: Vec<u8>| {
-            let path = self.path(segment.base_offset, part);
+        let files = [
+            (self.path(segment.base_offset, SegmentPart::OffsetIndex), offsets.encode()),
+            (self.path(segment.base_offset, SegmentPart::TimeIndex), times.encode()),
+        ];
+        let mut opened = Vec::new();
+        for (path, content) in files {
+            if !self.replace_unless_full(&path, &content)? {
+                return Ok(());
+            }
             let at = |source| LogError::Io { path: path.clone(), source };
-            self.startup.replace_file(&path, &content).map_err(at)?;
             let file = self.startup.open(&path, OpenMode::Read).map_err(at)?;
-            Ok(Arc::new(SegmentFile { file }))
-        };
-        let offset_file = open(SegmentPart::OffsetIndex, offsets.encode())?;
-        let time_file = open(SegmentPart::TimeIndex, times.encode())?;
+            opened.push(Arc::new(SegmentFile { file }));
+        }
+        let [offset_file, time_file] = <[_; 2]>::try_from(opened).expect("two were opened");
         segment.indexes = Indexes::Files {
             offsets: IndexFile::new(offset_file, offsets.entries()),
             times: IndexFile::new(time_file, times.entries()),
         };
         Ok(())
+    }
+
+    /// Replaces a file that can be made again; says whether there was room for it.
+    fn replace_unless_full(&mut self, path: &Path, content: &[u8]) -> Result<bool, LogError> {
+        match self.startup.replace_file(path, content) {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_no_space() => {
+                self.report.is_disk_full = true;
+                Ok(false)
+            }
+            Err(source) => Err(LogError::Io { path: path.to_owned(), source }),
+        }
     }
 
     /// The first offset of the log: what the checkpoint says, unless that is of a topic of the
@@ -454,9 +487,9 @@ impl<I: Io> Recovery<'_, '_, I> {
             return Ok(());
         }
         let path = self.directory.join(EPOCHS_NAME);
-        let at = |source| LogError::Io { path: path.clone(), source };
         let content = checkpoint::encode_epochs(self.epochs.starts());
-        self.startup.replace_file(&path, content.as_bytes()).map_err(at)
+        self.lacks_epochs = !self.replace_unless_full(&path, content.as_bytes())?;
+        Ok(())
     }
 
     /// Removes snapshots that no later recovery may build on: those above the log's end, and

@@ -13,6 +13,8 @@ pub struct RecoveryReport {
     pub cut_bytes: u64,
     /// Bytes whose checksums were tested.
     pub scanned_bytes: u64,
+    /// Whether something that can be made again could not be written, for want of room.
+    pub is_disk_full: bool,
     /// Segments whose indexes were made again.
     pub indexes_rebuilt: u32,
     /// Checkpoints and snapshots that were damaged and made again.

@@ -116,6 +116,17 @@ impl Log {
         self.find_unsealed();
     }
 
+    /// Removes retired files at once: somebody needs the room.
+    pub fn make_room(&mut self, now: Now, out: &mut LogOut) {
+        let waiting = self.retirement.renaming.iter_mut().chain(&mut self.retirement.removals);
+        waiting.for_each(|(due, _)| *due = now.monotonic.min(*due));
+        if let Some(close_at) = &mut self.retirement.close_at {
+            *close_at = now.monotonic.min(*close_at);
+        }
+        self.purge_retired(now, out);
+        self.start_upkeep(now, out);
+    }
+
     /// Renames again what could not be renamed, in the same order.
     pub(super) fn retry_renames(&mut self) {
         if std::mem::take(&mut self.retirement.has_failed) {

@@ -155,6 +155,13 @@ impl Log {
         self.take_upkeep_turn(turn, now, out);
     }
 
+    /// Has what recovery found no room for written when there is some.
+    pub(super) fn write_later(&mut self, lacks_epochs: bool, now: Now) {
+        self.find_unsealed();
+        self.sealing.epochs_from = lacks_epochs.then_some(self.log_start);
+        self.sealing.retry_at = Some(now.monotonic.after(RETRY_DELAY));
+    }
+
     fn retry_upkeep(&mut self) {
         if !matches!(self.state, State::Open | State::Closing(_)) {
             return;

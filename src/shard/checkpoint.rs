@@ -59,6 +59,8 @@ pub struct Checkpoints {
     reports: Vec<Option<Report>>,
     /// Writes one file after the other; a job's kind is its file's name.
     lane: Lane<&'static str>,
+    /// Whether the last file could not be written.
+    is_failing: bool,
     /// Whether a timer is set to try again what failed.
     is_retry_set: bool,
 }
@@ -178,13 +180,24 @@ impl Shard {
 
     fn note_replaced(&mut self, finished: Finished<&'static str>) {
         let name = finished.job.kind;
-        if let Err(error) = finished.result {
-            tracing::error!(name, %error, "cannot write a checkpoint; the old one stays for now");
+        if let Err(error) = &finished.result {
+            if !self.checkpoints.is_failing {
+                let remedy = error.remedy();
+                tracing::error!(
+                    name,
+                    %error,
+                    "cannot write the checkpoints; trying again, the old ones stay{remedy}"
+                );
+            }
+            self.checkpoints.is_failing = true;
             // Old checkpoints are good for recovery, and for nothing else.
             self.checkpoints.lane.retain_waiting(|name| *name != CLEAN_SHUTDOWN_NAME);
             if !std::mem::replace(&mut self.checkpoints.is_retry_set, true) {
                 self.timers.set(self.now.monotonic.after(RETRY_DELAY), Timer::CheckpointRetry);
             }
+        }
+        if finished.result.is_ok() && std::mem::take(&mut self.checkpoints.is_failing) {
+            tracing::info!(name, "the checkpoints are written again");
         }
         for file in finished.job.files {
             self.ops.push((Target::Ignored.token(), Op::CloseFile { file }));

@@ -1,11 +1,12 @@
 //! Putting an image into effect: logs are made, reconfigured and deleted.
 
 use super::ask::PartitionKey;
-use super::partitions::PartitionState;
+use super::partitions::{Partition, PartitionState};
 use super::requests::CONTROLLER;
 use super::slots::SlotId;
 use super::{Message, Shard};
-use crate::base::{PartitionIndex, ShardId};
+use crate::base::{Now, PartitionIndex, ShardId};
+use crate::io::IoError;
 use crate::log::{Log, LogIdentity};
 use crate::metadata::{Image, Topic, placement};
 use crate::wire::ErrorCode;
@@ -74,12 +75,22 @@ impl Shard {
         if self.directories.must_wait(&(Arc::clone(&topic.name), key.index), key) {
             return;
         }
+        self.unsettled_logs += 1;
+        self.create_log(key, topic, PartitionState::Opening);
+    }
+
+    /// Makes a log that recovery found no room for, without anybody waiting for it.
+    pub(super) fn make_log_later(&mut self, key: PartitionKey, topic: &Arc<Topic>, now: Now) {
+        self.now = now;
+        self.create_log(key, topic, PartitionState::Postponed);
+    }
+
+    fn create_log(&mut self, key: PartitionKey, topic: &Arc<Topic>, state: PartitionState) {
         let mut out = self.take_log_out();
         let epoch = self.image.leader_epoch();
         let config = Arc::clone(&topic.log_config);
         let log = Log::create(self.identity(key, topic), config, epoch, self.now, &mut out);
-        let slot = self.partitions.insert(key, Arc::clone(topic), log, PartitionState::Opening);
-        self.unsettled_logs += 1;
+        let slot = self.partitions.insert(key, Arc::clone(topic), log, state);
         self.drain_log_out(slot, out);
     }
 
@@ -110,7 +121,7 @@ impl Shard {
             };
             let mut out = self.take_log_out();
             let partition = self.partitions.get_mut(slot);
-            if partition.state == PartitionState::Open {
+            if partition.state != PartitionState::Opening {
                 self.unsettled_logs += 1;
             }
             partition.state = PartitionState::Deleting;
@@ -126,11 +137,29 @@ impl Shard {
     }
 
     pub(super) fn on_log_opened(&mut self, slot: SlotId) {
+        self.end_making(slot, PartitionState::Open);
+    }
+
+    /// A log cannot be made for now. Nobody waits for it: it may take until others are deleted.
+    pub(super) fn on_log_postponed(&mut self, slot: SlotId, error: IoError) {
+        let Partition { topic, key, .. } = self.partitions.get(slot);
+        if self.partitions.get(slot).state == PartitionState::Opening {
+            let (topic, partition, remedy) = (&topic.name, key.index.0, error.remedy());
+            tracing::warn!(%topic, partition, %error, "cannot make a log yet{remedy}");
+        }
+        self.end_making(slot, PartitionState::Postponed);
+    }
+
+    /// Takes note that nobody need wait for a log any more that was being made.
+    pub(super) fn end_making(&mut self, slot: SlotId, state: PartitionState) {
         let partition = self.partitions.get_mut(slot);
+        if !partition.state.is_being_made() {
+            return;
+        }
         if partition.state == PartitionState::Opening {
-            partition.state = PartitionState::Open;
             self.unsettled_logs -= 1;
         }
+        partition.state = state;
         self.report_applied();
     }
 

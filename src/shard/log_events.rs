@@ -9,7 +9,7 @@ use super::tick::Timer;
 use super::token::Target;
 use crate::base::Offset;
 use crate::io::{IoError, Op, Output};
-use crate::log::{LogFact, LogOut, LogToken};
+use crate::log::{AppendError, LogFact, LogOut, LogToken};
 use crate::metrics::Counters;
 use crate::wire::ErrorCode;
 
@@ -17,9 +17,10 @@ impl Shard {
     pub(super) fn on_log(&mut self, slot: u32, operation: u32, result: Result<Output, IoError>) {
         let now = self.now;
         let (id, partition) = self.partitions.at(slot);
-        // A log tries some names that need not be there.
+        // A log tries some names that need not be there. That the disk is full is said once.
         if let Err(error) = &result
             && !error.is_not_found()
+            && !error.is_no_space()
         {
             self.metrics.counters.log_errors += 1;
             let (topic, index) = (&partition.topic.name, partition.key.index.0);
@@ -66,6 +67,7 @@ impl Shard {
     fn on_log_fact(&mut self, id: SlotId, fact: LogFact) {
         match fact {
             LogFact::Opened => self.on_log_opened(id),
+            LogFact::Postponed(error) => self.on_log_postponed(id, error),
             LogFact::Advanced => {
                 self.release_appends(id);
                 self.wake_fetches(id);
@@ -74,13 +76,19 @@ impl Shard {
                 let refusal = Refusal { code: error.code(), message: error.to_string() };
                 let Partition { topic, key, .. } = self.partitions.get(id);
                 let (topic, partition) = (&topic.name, key.index.0);
-                tracing::error!(%topic, partition, from = from.0, %error, "took appends back");
+                match error {
+                    AppendError::NoSpace => self.on_disk_full(),
+                    _ => {
+                        tracing::error!(%topic, partition, from = from.0, %error, "took appends back");
+                    }
+                }
                 self.fail_appends(id, from, &refusal);
             }
             LogFact::LogStartMoved(start) => {
                 let Partition { topic, key, .. } = self.partitions.get(id);
                 let (topic, partition) = (&topic.name, key.index.0);
                 tracing::info!(%topic, partition, start = start.0, "the log start moved");
+                self.make_room_if_full();
             }
             LogFact::Failed(failure) => {
                 tracing::error!(%failure, "a log is out of service until the next start");
@@ -88,6 +96,7 @@ impl Shard {
                 let refusal = Refusal { code, message: failure.to_string() };
                 self.fail_appends(id, Offset::ZERO, &refusal);
                 self.wake_fetches(id);
+                self.end_making(id, PartitionState::Open);
             }
             LogFact::Deleted => self.on_log_deleted(id),
             LogFact::Closed => self.partitions.get_mut(id).state = PartitionState::Closed,

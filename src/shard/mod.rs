@@ -28,6 +28,7 @@ mod collect;
 mod configs;
 mod controller;
 mod directories;
+mod disk_full;
 mod draft;
 mod epochs;
 mod fetch;
@@ -69,7 +70,7 @@ pub use settings::Settings;
 pub use tick::Progress;
 
 use crate::base::timers::Timers;
-use crate::base::{Now, ShardId};
+use crate::base::{Monotonic, Now, ShardId};
 use crate::io::{Completion, Op, Socket, Token};
 use crate::log::LogOut;
 use crate::metadata::Image;
@@ -126,6 +127,8 @@ pub struct Shard {
     controller: Option<Controller>,
     checkpoints: Checkpoints,
     disk_space: DiskSpace,
+    /// When the disk was last found full, and something was done about it.
+    disk_full_at: Option<Monotonic>,
 
     dirty_connections: Vec<SlotId>,
     dirty_fetches: Vec<SlotId>,

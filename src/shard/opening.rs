@@ -102,6 +102,7 @@ impl Shard {
             controller: None,
             checkpoints: Checkpoints::default(),
             disk_space: Default::default(),
+            disk_full_at: None,
             dirty_connections: Vec::new(),
             dirty_fetches: Vec::new(),
             dirty_logs: Vec::new(),
@@ -185,7 +186,23 @@ fn open_partition<I: Io>(
     let identity = shard.identity(key, topic);
     let config = Arc::clone(&topic.log_config);
     let epoch = shard.image.leader_epoch();
-    let (log, report) = Log::recover(startup, identity, config, epoch, hints)?;
+    let recovered = Log::recover(startup, identity, Arc::clone(&config), epoch, hints);
+    let (log, report) = match recovered {
+        Ok(recovered) => recovered,
+        Err(error @ LogError::NoRoomToMake { .. }) => {
+            tracing::warn!("{error}; the partition takes records once there is room");
+            shard.make_log_later(key, topic, startup.now());
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if report.is_disk_full {
+        tracing::warn!(
+            topic = %topic.name,
+            partition = key.index.0,
+            "the disk is full: indexes and epochs are kept in memory until there is room"
+        );
+    }
     for damage in &report.damage {
         tracing::error!(topic = %topic.name, partition = key.index.0, "damaged log: {damage}");
     }

@@ -46,6 +46,8 @@ impl Partition {
 pub enum PartitionState {
     /// Its directory is being made.
     Opening,
+    /// Its directory cannot be made for now; that is tried again.
+    Postponed,
     /// It takes appends and reads.
     Open,
     /// Its topic is gone, its files are being removed.
@@ -85,6 +87,13 @@ impl Totals {
         self.failed = self.failed + new.failed - old.failed;
         self.segments = self.segments + new.segments - old.segments;
         self.log_bytes = self.log_bytes + new.log_bytes - old.log_bytes;
+    }
+}
+
+impl PartitionState {
+    /// Whether the log is not on the disk yet.
+    pub fn is_being_made(self) -> bool {
+        matches!(self, PartitionState::Opening | PartitionState::Postponed)
     }
 }
 
@@ -147,7 +156,7 @@ impl Partitions {
     /// As [`Partitions::find_open`].
     pub fn find_appendable(&self, key: PartitionKey) -> Result<SlotId, ErrorCode> {
         match self.find(key) {
-            Some(slot) if self.get(slot).state == PartitionState::Opening => Ok(slot),
+            Some(slot) if self.get(slot).state.is_being_made() => Ok(slot),
             _ => self.find_open(key),
         }
     }

@@ -94,7 +94,8 @@ impl Shard {
         self.directories.cancel_all();
         for id in self.partitions.ids() {
             let partition = self.partitions.get_mut(id);
-            if !matches!(partition.state, PartitionState::Open | PartitionState::Opening) {
+            let is_there = partition.state == PartitionState::Open;
+            if !is_there && !partition.state.is_being_made() {
                 continue;
             }
             partition.state = PartitionState::Closing;
@@ -106,8 +107,8 @@ impl Shard {
 
     /// Whether every log is closed or gone, the metadata log's writes included.
     fn are_logs_closed(&self) -> bool {
-        use PartitionState::{Closing, Deleting, Opening};
+        use PartitionState::{Closing, Deleting};
         let is_idle = self.controller.as_ref().is_none_or(|controller| controller.log.is_idle());
-        is_idle && self.partitions.count(&[Opening, Closing, Deleting]) == 0
+        is_idle && self.partitions.count(&[Closing, Deleting]) == 0
     }
 }

@@ -1,5 +1,5 @@
 //! What the integration tests share: a broker as a child process, installs of what the tests
-//! need, and child programs whose failure tells its whole story.
+//! need, small file systems, and child programs whose failure tells its whole story.
 //!
 //! May use the standard library, the development dependencies and the built `pinion` binary.
 //! Never knows a Kafka client or a single test's purpose, and never reaches into the library:
@@ -11,3 +11,4 @@
 pub mod broker;
 pub mod install;
 pub mod program;
+pub mod volume;

@@ -354,6 +354,9 @@ impl Disk {
                 }
                 self.directories.remove(&path);
             }
+            Op::ReadDirectory { path } if !self.directories.contains(&path) => {
+                return Err(IoError { operation: "open", errno: libc::ENOENT });
+            }
             Op::ReadDirectory { path } => return Ok(Output::Directory(self.listing(&path))),
             other => unreachable!("a log does not submit {other:?}"),
         }

@@ -181,7 +181,7 @@ impl Process {
             }
             LogFact::LogStartMoved(offset) => ledger.delete_to(offset.0),
             LogFact::Closed | LogFact::Deleted => self.is_ended = true,
-            LogFact::Opened | LogFact::Advanced | LogFact::Failed(_) => {}
+            LogFact::Opened | LogFact::Postponed(_) | LogFact::Advanced | LogFact::Failed(_) => {}
         }
     }
 
