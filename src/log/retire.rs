@@ -4,7 +4,7 @@
 use super::files::{SegmentPart, deleted_path, segment_path};
 use super::seal::Upkeep;
 use super::segment::{Indexes, Segment, SegmentFile};
-use super::{Log, LogOut};
+use super::{Log, LogOut, State};
 use crate::base::{Monotonic, Now};
 use crate::io::jobs::{Job, Step};
 use std::collections::VecDeque;
@@ -138,6 +138,10 @@ impl Log {
 
     /// Removes and closes what is due.
     pub(super) fn purge_retired(&mut self, now: Now, _out: &mut LogOut) {
+        if matches!(self.state, State::Closed | State::Deleted) {
+            // What is left goes at the next start.
+            return;
+        }
         let is_due = |(due, _): &(Monotonic, Vec<PathBuf>)| *due <= now.monotonic;
         while self.retirement.removals.front().is_some_and(is_due) {
             let Some((_, paths)) = self.retirement.removals.pop_front() else { return };

@@ -146,6 +146,12 @@ impl Bench {
         result
     }
 
+    pub fn make_room(&mut self) {
+        self.log.make_room(self.disk.now, &mut self.out);
+        self.drain();
+        self.settle();
+    }
+
     pub fn set_config(&mut self, config: LogConfig) {
         self.config = Arc::new(config);
         self.log.set_config(Arc::clone(&self.config), self.disk.now, &mut self.out);

@@ -116,3 +116,20 @@ fn a_deletion_needs_no_room() {
     assert!(bench.facts.contains(&LogFact::Deleted), "{:?}", bench.facts);
     assert!(bench.disk.list(Path::new("d")).is_empty());
 }
+
+/// Goal: a closed log begins nothing more, whatever time it is and whoever needs room.
+#[test]
+fn a_closed_log_keeps_still() {
+    let mut bench = Bench::new(small());
+    (0..20).for_each(|round| {
+        bench.put(batch(&[&format!("value {round}")]));
+    });
+    bench.delete_records(15).unwrap();
+    bench.begin_close();
+    bench.settle();
+    assert!(bench.facts.contains(&LogFact::Closed), "{:?}", bench.facts);
+    let run_count = bench.disk.run_count;
+    bench.make_room();
+    bench.pass(1_000_000);
+    assert_eq!(bench.disk.run_count, run_count);
+}
