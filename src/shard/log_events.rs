@@ -76,10 +76,11 @@ impl Shard {
                 let refusal = Refusal { code: error.code(), message: error.to_string() };
                 let Partition { topic, key, .. } = self.partitions.get(id);
                 let (topic, partition) = (&topic.name, key.index.0);
+                let from_offset = from.0;
                 match error {
                     AppendError::NoSpace => self.on_disk_full(),
                     _ => {
-                        tracing::error!(%topic, partition, from = from.0, %error, "took appends back");
+                        tracing::error!(%topic, partition, from_offset, %error, "took appends back")
                     }
                 }
                 self.fail_appends(id, from, &refusal);
