@@ -77,7 +77,8 @@ impl<I: Io> Recovery<'_, '_, I> {
         let Some(segment) = after.checked_sub(1).and_then(|index| segments.get(index)) else {
             return Ok(None);
         };
-        let holds = offset < segment.next_offset && segment.trust.damage_at(offset).is_none();
+        // What was judged damaged is looked at, too: it may be a wrong checkpoint that damned it.
+        let holds = offset < segment.next_offset;
         let Some(file) = segment.file.as_ref().filter(|_| holds) else { return Ok(None) };
         let scan = SegmentScan {
             base_offset: segment.base_offset,

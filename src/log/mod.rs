@@ -313,6 +313,11 @@ impl Log {
         &self.identity
     }
 
+    /// Where the segment that begins at `base_offset` lies.
+    pub fn segment_path(&self, base_offset: Offset) -> PathBuf {
+        files::segment_path(&self.identity.directory, base_offset, files::SegmentPart::Log)
+    }
+
     /// The size of all segments, in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes

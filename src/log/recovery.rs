@@ -172,6 +172,8 @@ impl<I: Io> Recovery<'_, '_, I> {
         }
         if known_id.is_some_and(|known_id| is_another(known_id, identity.topic_id)) {
             self.displace(identity.topic_id).map_err(at)?;
+        } else if known.is_some() {
+            self.report.rebuilt.push(path);
         }
         self.make_directory(identity.topic_id).map_err(LogError::of_making(directory))
     }
@@ -416,8 +418,13 @@ impl<I: Io> Recovery<'_, '_, I> {
         let file = self.startup.open(&path, OpenMode::ReadWrite).map_err(at)?;
         let scan = SegmentScan { base_offset, file, length, next, is_last };
         let is_old = next.is_some_and(|next| next <= scan_from);
-        if is_old && let Some(segment) = self.open_by_indexes(&scan).map_err(at)? {
-            return Ok(Scanned { segment, is_torn: false });
+        if is_old {
+            if let Some(segment) = self.open_by_indexes(&scan).map_err(at)? {
+                return Ok(Scanned { segment, is_torn: false });
+            }
+            for part in [SegmentPart::OffsetIndex, SegmentPart::TimeIndex] {
+                self.report.rebuilt.push(self.path(base_offset, part));
+            }
         }
         let state = self.scan_start(&scan, scan_from).map_err(at)?;
         let mut scanned = self.scan_segment(&scan, state)?;

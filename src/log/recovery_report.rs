@@ -17,7 +17,7 @@ pub struct RecoveryReport {
     pub is_disk_full: bool,
     /// Segments whose indexes were made again.
     pub indexes_rebuilt: u32,
-    /// Checkpoints and snapshots that were damaged and made again.
+    /// Indexes, checkpoints and snapshots that were missing or damaged, and made again.
     pub rebuilt: Vec<PathBuf>,
 }
 

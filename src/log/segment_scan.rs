@@ -28,6 +28,10 @@ pub const PROBE_LENGTH: u64 = 1 << 20;
 /// The smallest unit that a disk writes whole.
 const SECTOR: u64 = 512;
 
+/// Fewer zeros than this at the edge of a sector say nothing: batches begin with some, their base
+/// offset's high bytes, and often end with one.
+const ZEROS_MIN: usize = 12;
+
 /// Which segment, and what is known of its place in the log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SegmentScan {
@@ -471,7 +475,7 @@ impl<I: Io> Recovery<'_, '_, I> {
             let piece_end = end.min((position / SECTOR + 1) * SECTOR);
             let length = (piece_end - position) as usize;
             let bytes = self.startup.read(scan.file, position, length)?;
-            if bytes.iter().all(|byte| *byte == 0) {
+            if length >= ZEROS_MIN && bytes.iter().all(|byte| *byte == 0) {
                 return Ok(true);
             }
             position = piece_end;

@@ -80,7 +80,10 @@ pub enum StartError {
         expected: String,
     },
     /// A meta.properties that cannot be read.
-    #[error("{path}: {reason}", path = .path.display())]
+    #[error(
+        "{path}: {reason}. Restore the file from a backup, or choose another data directory",
+        path = .path.display()
+    )]
     Properties {
         /// The file.
         path: PathBuf,

@@ -5,14 +5,18 @@ use super::ask::PartitionKey;
 use super::routing::ReplyTo;
 use super::slots::{SlotId, Slots};
 use super::token::Target;
+use crate::base::Offset;
 use crate::io::{IoError, Op, Output};
-use crate::log::{Lookup as LogLookup, OffsetLookup};
+use crate::log::{Log, Lookup as LogLookup, OffsetLookup, ReadError};
 use crate::wire::ErrorCode;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 /// Reads that a shard has under way at a time, so that a request for many partitions does not
 /// fill the memory with what it reads.
 const IN_FLIGHT_MAX: usize = 32;
+
+/// Damaged places that a shard tells of; those found later are refused without a log line.
+const TOLD_MAX: usize = 1024;
 
 /// The reads that answers of this shard wait for.
 #[derive(Debug, Default)]
@@ -21,6 +25,23 @@ pub struct Lookups {
     in_flight: usize,
     /// Those whose turn has not come, in the order of their coming.
     queue: VecDeque<SlotId>,
+    /// Damaged places that the log has a line about: consumers ask for them again and again.
+    told: HashSet<(PartitionKey, Offset, u64)>,
+}
+
+impl Lookups {
+    /// The code for a read that found `error`. Damage is reported, each place once.
+    fn refusal(&mut self, partition: PartitionKey, log: &Log, error: &ReadError) -> ErrorCode {
+        if let ReadError::Corrupt { segment, position } = *error
+            && self.told.len() < TOLD_MAX
+            && self.told.insert((partition, segment, position))
+        {
+            let path = log.segment_path(segment);
+            let path = path.display();
+            tracing::error!(%path, position, "damaged log: a read was refused");
+        }
+        error.code()
+    }
 }
 
 /// A read under way for a partition of this shard.
@@ -86,20 +107,23 @@ impl Shard {
         };
         let slot = self.partitions.find_open(lookup.partition);
         let ready = slot.and_then(|slot| Ok((slot, bytes?)));
+        let partition = lookup.partition;
         match lookup.purpose {
             LookupPurpose::Fetch { task, index, lookup } => {
                 let step = ready.and_then(|(slot, bytes)| {
                     let log = &mut self.partitions.get_mut(slot).log;
-                    log.resume_read(lookup, &bytes).map_err(|error| error.code())
+                    let step = log.resume_read(lookup, &bytes);
+                    step.map_err(|error| self.lookups.refusal(partition, log, &error))
                 });
                 self.resume_fetch(task, index, step);
             }
             LookupPurpose::Offset { to, lookup: search } => {
                 let step = ready.and_then(|(slot, bytes)| {
                     let log = &mut self.partitions.get_mut(slot).log;
-                    log.resume_offset(search, &bytes).map_err(|error| error.code())
+                    let step = log.resume_offset(search, &bytes);
+                    step.map_err(|error| self.lookups.refusal(partition, log, &error))
                 });
-                self.take_offset_step(to, lookup.partition, step);
+                self.take_offset_step(to, partition, step);
             }
         }
     }

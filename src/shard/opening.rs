@@ -206,6 +206,14 @@ fn open_partition<I: Io>(
     for damage in &report.damage {
         tracing::error!(topic = %topic.name, partition = key.index.0, "damaged log: {damage}");
     }
+    for path in &report.rebuilt {
+        tracing::warn!(
+            topic = %topic.name,
+            partition = key.index.0,
+            path = %path.display(),
+            "missing or damaged: made again"
+        );
+    }
     if report.cut_bytes > 0 {
         tracing::warn!(
             topic = %topic.name,
