@@ -25,6 +25,7 @@ mod support;
 mod wire_client;
 
 mod amplify;
+mod damage;
 mod disk_full;
 mod hostile;
 mod kills;
