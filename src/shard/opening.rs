@@ -72,6 +72,9 @@ pub fn open_metadata<I: Io>(io: &mut I, opening: &Opening<'_>) -> Result<Opened,
     if is_clean {
         startup.unlink(&marker).map_err(io_error)?;
         startup.sync_directory(opening.data_directory).map_err(io_error)?;
+        tracing::info!("the last end was clean: no log is scanned");
+    } else {
+        tracing::info!("no mark of a clean end: logs are scanned from their recovery points");
     }
     Ok(Opened { image: Arc::clone(log.committed()), is_clean, report, log })
 }

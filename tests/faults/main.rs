@@ -30,5 +30,6 @@ mod disk_full;
 mod hostile;
 mod kills;
 mod process;
+mod shutdown;
 mod slow;
 mod startup;
