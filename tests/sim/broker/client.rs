@@ -1,5 +1,6 @@
 //! What all simulated clients have in common.
 
+use super::line::Line;
 use super::topics::Topics;
 use crate::random::Random;
 use crate::world::World;
@@ -34,6 +35,19 @@ impl Pace {
     pub fn new(world: &World, think_max: Duration) -> Pace {
         let random = world.machine().agenda.random.fork();
         Pace { random, think_max, next: Monotonic(0) }
+    }
+
+    /// Whether the client may ask now: its time has come, and its connection is open. One that is
+    /// not gets opened, for the next act.
+    pub fn lets_ask(&mut self, line: &mut Line, now: Monotonic) -> bool {
+        if self.next > now {
+            return false;
+        }
+        let is_open = line.is_open();
+        if !is_open && !line.open() {
+            self.back_off(now);
+        }
+        is_open
     }
 
     /// Thinks before the next act.

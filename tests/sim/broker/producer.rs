@@ -339,13 +339,7 @@ impl Client for Producer {
                 }
             }
         }
-        if self.pace.next > now {
-            return;
-        }
-        if !self.line.is_open() {
-            if !self.line.open() {
-                self.pace.back_off(now);
-            }
+        if !self.pace.lets_ask(&mut self.line, now) {
             return;
         }
         match self.id {

@@ -213,13 +213,7 @@ impl Client for Reader {
                 Heard::Response(question, body) => self.on_response(question, &body, now, topics),
             }
         }
-        if self.pace.next > now {
-            return;
-        }
-        if !self.line.is_open() {
-            if !self.line.open() {
-                self.pace.back_off(now);
-            }
+        if !self.pace.lets_ask(&mut self.line, now) {
             return;
         }
         if self.line.unanswered() == 0 {
