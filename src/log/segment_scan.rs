@@ -3,9 +3,11 @@
 //!
 //! A **torn tail** is what a crash may leave of writes that were not yet durable. It begins at or
 //! above the offset that is known to have been durable, and nothing sound follows, or a sector of
-//! it was never written and reads as zeros. If the machine has run on, only a batch that the
-//! file's end cuts is torn. The log ends where a torn tail begins; segments after it go too.
-//! Everything else is **damage**: it is fenced off, and the scan goes on at the next sound batch.
+//! it was never written and reads as zeros. Where a segment is begun when the one before it is
+//! durable, only the last one can be torn. If the machine has run on, only a batch that the file's
+//! end cuts is torn. A batch that is whole by its checksum was written whole, and is never torn.
+//! The log ends where a torn tail begins; segments after it go too. Everything else is
+//! **damage**: it is fenced off, and the scan goes on at the next sound batch.
 
 use super::error::LogError;
 use super::files::SegmentPart;
@@ -19,7 +21,7 @@ use super::time_index::{TimeEntry, TimeIndex};
 use super::trust::{Damage, Trust};
 use crate::base::{LeaderEpoch, Offset, Timestamp};
 use crate::io::{File, Io, IoError, OpenMode};
-use crate::wire::record_batch::{BatchError, BatchHeader, HEADER_SIZE};
+use crate::wire::record_batch::{BatchError, BatchHeader, HEADER_SIZE, verify_crc};
 use std::sync::Arc;
 
 /// Bytes read at once.
@@ -31,6 +33,9 @@ const SECTOR: u64 = 512;
 /// Fewer zeros than this at the edge of a sector say nothing: batches begin with some, their base
 /// offset's high bytes, and often end with one.
 const ZEROS_MIN: usize = 12;
+
+/// The fields at the start of a batch that its checksum does not cover, and the checksum.
+const UNCHECKED_SIZE: usize = 21;
 
 /// Which segment, and what is known of its place in the log.
 #[derive(Debug, Clone, Copy)]
@@ -383,7 +388,7 @@ impl<I: Io> Recovery<'_, '_, I> {
         let position = segment.size;
         let claimed = claimed_count(window.from(position));
         let resync = self.find_sound(scan, window, position + 1, segment.next_offset)?;
-        if self.is_torn(scan, segment, is_cut, &resync)? {
+        if self.is_torn(scan, segment, window, is_cut, &resync)? {
             self.report.cut_bytes += scan.length - position;
             return Ok(true);
         }
@@ -407,24 +412,53 @@ impl<I: Io> Recovery<'_, '_, I> {
         &mut self,
         scan: &SegmentScan,
         segment: &Segment,
+        window: &mut Window,
         is_cut: bool,
         resync: &Option<Resync>,
     ) -> Result<bool, IoError> {
-        if !self.may_be_torn(segment) {
+        let end = resync.as_ref().map_or(scan.length, |resync| resync.position);
+        if !self.may_be_torn(scan, segment)
+            || self.was_written_whole(scan, window, segment.size, end)?
+        {
             return Ok(false);
         }
         match resync {
             // The page cache survived: only the end of the last write can be missing.
             _ if self.hints.same_boot => Ok(is_cut && scan.is_last && resync.is_none()),
             None if is_cut || scan.is_last => Ok(true),
-            None => self.has_unwritten_sector(scan, segment.size, scan.length),
-            Some(resync) => self.has_unwritten_sector(scan, segment.size, resync.position),
+            _ => self.has_unwritten_sector(scan, segment.size, end),
         }
     }
 
     /// Whether the end of `segment` may not have been durable when the last process ended.
-    fn may_be_torn(&self, segment: &Segment) -> bool {
-        !self.hints.clean && segment.next_offset >= self.durable
+    fn may_be_torn(&self, scan: &SegmentScan, segment: &Segment) -> bool {
+        // A later segment, even an empty one, shows that this one was durable.
+        let was_awaited = self.config.flush_policy().readers_wait() && scan.next.is_some();
+        !self.hints.clean && !was_awaited && segment.next_offset >= self.durable
+    }
+
+    /// Whether the bytes from `start` to `end` are a batch by its checksum, so that only fields
+    /// outside of that are wrong. A power loss leaves such a batch only if it took the start of
+    /// those fields, up to the edge of a sector.
+    fn was_written_whole(
+        &mut self,
+        scan: &SegmentScan,
+        window: &mut Window,
+        start: u64,
+        end: u64,
+    ) -> Result<bool, IoError> {
+        if end - start > BATCH_SIZE_MAX {
+            return Ok(false);
+        }
+        self.fill(scan, window, start, end - start)?;
+        let bytes = &window.from(start)[..(end - start) as usize];
+        if verify_crc(bytes).is_err() {
+            return Ok(false);
+        }
+        let edge = (start.next_multiple_of(SECTOR) - start) as usize;
+        let is_start_lost =
+            (1..=UNCHECKED_SIZE).contains(&edge) && bytes[..edge].iter().all(|byte| *byte == 0);
+        Ok(!is_start_lost)
     }
 
     /// Looks for the next sound batch that can follow.
@@ -491,7 +525,7 @@ impl<I: Io> Recovery<'_, '_, I> {
         if is_whole || self.config.cleanup_policy.compact {
             return false;
         }
-        if self.may_be_torn(segment) && !self.hints.same_boot {
+        if self.may_be_torn(scan, segment) && !self.hints.same_boot {
             return true;
         }
         let damage = Damage {

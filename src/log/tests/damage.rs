@@ -148,6 +148,59 @@ fn a_flipped_byte_after_a_kill_costs_one_batch() {
     }
 }
 
+/// Changes a segment's bytes, whose last batch begins at a position.
+type Wrong = fn(&mut Vec<u8>, usize);
+
+/// Where the last batch of a segment begins.
+fn last_batch_position(bytes: &[u8]) -> usize {
+    let batches = Batches::new(bytes).map(|batch| batch.unwrap().header.size());
+    bytes.len() - batches.last().unwrap()
+}
+
+/// Goal: where each segment waits for the one before it to be durable, only the last one can be
+/// torn. Whatever is wrong with the end of another is damage, and later records stay.
+#[test]
+fn the_end_of_a_middle_segment_is_never_torn() {
+    let wrongs: [(&str, Wrong); 4] = [
+        ("a length past the end of the file", |bytes, last| bytes[last + 9] ^= 0x40),
+        ("a file that ends in the middle of a batch", |bytes, last| bytes.truncate(last + 70)),
+        ("a file that lacks its last batch", |bytes, last| bytes.truncate(last)),
+        ("a sector that reads as zeros", |bytes, last| bytes[last..].fill(0)),
+    ];
+    for flush_messages in [1, 100] {
+        for (what, wrong) in wrongs {
+            let mut bench = filled(LogConfig { flush_messages, ..small() });
+            let path = bench.path("00000000000000000000.log");
+            bench.disk.damage(&path, |bytes| wrong(bytes, last_batch_position(bytes)));
+            let report = bench.recover(RecoveryHints::default());
+            assert_eq!((report.damage.len(), report.cut_bytes), (1, 0), "{what}: {report:?}");
+            let next = report.damage[0].next_offset.0;
+            assert!(matches!(bench.fetch(next - 1, 100), Err(ReadError::Corrupt { .. })), "{what}");
+            let left = (next..30).map(|round| (round, format!("value {round:2} of thirty")));
+            assert_eq!(bench.values_from(next).unwrap(), left.collect::<Vec<_>>(), "{what}");
+            assert_eq!(bench.put(batch(&["next"])), Offset(30), "{what}");
+        }
+    }
+}
+
+/// Goal: a batch that is whole by its checksum is not cut by the file's end, whatever its length
+/// field says: it was written whole, and may have been acknowledged.
+#[test]
+fn a_whole_last_batch_with_a_wrong_length_is_damage() {
+    for flush_messages in [1, 100, i64::MAX] {
+        let mut bench = filled(LogConfig { flush_messages, ..LogConfig::default() });
+        let path = bench.path("00000000000000000000.log");
+        bench.disk.damage(&path, |bytes| {
+            let last = last_batch_position(bytes);
+            bytes[last + 9] ^= 0x40;
+        });
+        let report = bench.recover(RecoveryHints::default());
+        assert_eq!((report.damage.len(), report.cut_bytes), (1, 0), "{report:?}");
+        assert!(matches!(bench.fetch(29, 100), Err(ReadError::Corrupt { .. })));
+        assert_eq!(bench.put(batch(&["next"])), Offset(30));
+    }
+}
+
 /// Goal: records that were durable and are gone leave a hole, not offsets to be used again.
 #[test]
 fn a_file_that_lost_its_end_is_reported() {

@@ -26,8 +26,9 @@ const PLACES: [(&str, usize); 14] = [
     ("records", 150),
 ];
 
-/// Which segment is hurt.
-const SEGMENTS: [&str; 2] = ["first", "active"];
+/// Which batch is hurt, and in which segment.
+const BATCHES_HURT: [&str; 3] =
+    ["second batch, first segment", "last batch, first segment", "second batch, active segment"];
 
 /// What was done to a partition.
 struct Hurt {
@@ -52,14 +53,15 @@ fn segments_hurt_after_sigkill() {
 }
 
 fn hurt_segments(end: End) {
-    let count = PLACES.len() * SEGMENTS.len();
+    let count = PLACES.len() * BATCHES_HURT.len();
     let sound = i32::try_from(count).expect("few partitions");
     let mut victim = Victim::start(sound + 1);
     victim.end(end);
     let mut hurts = Vec::new();
     for (partition, index) in (0..sound).zip(0..) {
-        let (field, at) = PLACES[index / SEGMENTS.len()];
-        hurts.push(hurt(&victim, partition, SEGMENTS[index % SEGMENTS.len()], (field, at)));
+        let place = PLACES[index / BATCHES_HURT.len()];
+        let which = BATCHES_HURT[index % BATCHES_HURT.len()];
+        hurts.push(hurt(&victim, partition, which, place));
     }
     let before = victim.broker.log().len();
     let mut client = victim.restart();
@@ -80,12 +82,14 @@ fn hurt_segments(end: End) {
 fn hurt(victim: &Victim, partition: i32, which: &str, (field, at): (&str, usize)) -> Hurt {
     let mut files = victim.files(partition, ".log");
     assert!(files.len() >= 4, "{files:?}");
-    let segment = if which == "first" { files.remove(0) } else { files.remove(files.len() - 1) };
+    let is_first = which.ends_with("first segment");
+    let segment = if is_first { files.remove(0) } else { files.remove(files.len() - 1) };
     let batches = batches_in(&segment);
     assert!(batches.len() >= 3, "{} has {} batches", segment.display(), batches.len());
-    let (position, header) = &batches[1];
+    let is_last = which.starts_with("last");
+    let (position, header) = &batches[if is_last { batches.len() - 1 } else { 1 }];
     flip(&segment, position + at, 0x02);
-    let what = format!("partition {partition}, {which} segment, {field}");
+    let what = format!("partition {partition}, {which}, {field}");
     Hurt { partition, segment, offset: header.base_offset, what }
 }
 
