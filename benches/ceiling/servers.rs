@@ -16,8 +16,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause between two looks at a broker that starts.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Page cache touched before a run: more than a run writes.
-const TOUCHED_SIZE: u64 = 768 << 20;
+/// Page cache touched before a run: twice what a run writes, since the kernel takes pages from
+/// more places than those that were touched last.
+const TOUCHED_SIZE: u64 = 1536 << 20;
 
 /// Settings of the broker that put it into one durability class with the bare programs: an
 /// answer means that the page cache has the records.
