@@ -13,7 +13,7 @@
 //! | `seal` | index files and snapshots of segments that no longer change |
 //! | `read`, `lookup`, `offset_search` | read plans, and the steps to find one |
 //! | `retention`, `retire` | what is old, and how its files go |
-//! | `recovery`, `scan` | what a start finds |
+//! | `recovery`, `scan` | what a start finds; how a stored batch is tested |
 //! | `lifecycle`, `sweep` | create, close, delete |
 //! | `producer_state`, `epochs`, `offset_index`, `time_index`, … | state and file formats |
 //!
@@ -28,11 +28,9 @@ pub mod config;
 pub mod epochs;
 pub mod error;
 pub mod files;
-mod epoch_check;
 mod flush;
 mod index_file;
 mod lifecycle;
-mod listing;
 mod lookup;
 mod offset_index;
 mod offset_search;
@@ -43,14 +41,12 @@ mod producer_snapshot;
 mod producer_state;
 mod read;
 mod recovery;
-mod recovery_report;
 mod retention;
 mod retire;
 mod roll;
 mod scan;
 mod seal;
 mod segment;
-mod segment_scan;
 pub mod sweep;
 mod tail;
 mod time_index;
@@ -69,8 +65,7 @@ pub use operations::LogToken;
 pub use positions::Positions;
 pub use producer_state::ActiveProducer;
 pub use read::{ReadPlan, ReadStep};
-pub use recovery::RecoveryHints;
-pub use recovery_report::{DamageReport, RecoveryReport};
+pub use recovery::{DamageReport, RecoveryHints, RecoveryReport};
 pub use segment::SegmentFile;
 
 use crate::base::{LeaderEpoch, Monotonic, Now, Offset, PartitionIndex, TopicId};

@@ -1,11 +1,11 @@
 //! What a log's directory holds at start-up.
 
-use super::error::LogError;
-use super::files::{PREPARED_NAME, SegmentPart, parse_segment_name};
-use super::recovery::Recovery;
-use super::scan::{BatchAt, batch_at};
+use super::Recovery;
 use crate::base::Offset;
 use crate::io::{Io, IoError, OpenMode};
+use crate::log::error::LogError;
+use crate::log::files::{PREPARED_NAME, SegmentPart, parse_segment_name};
+use crate::log::scan::{BatchAt, batch_at};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -90,10 +90,10 @@ impl<I: Io> Recovery<'_, '_, I> {
 
     fn first_sound_batch(&mut self, path: &Path, length: u64) -> Result<Option<Offset>, IoError> {
         let file = self.startup.open(path, OpenMode::Read)?;
-        let probe = super::segment_scan::PROBE_LENGTH.min(length) as usize;
+        let probe = super::window::PROBE_LENGTH.min(length) as usize;
         let mut bytes = self.startup.read(file, 0, probe)?;
         if batch_at(&bytes, Offset::ZERO) == BatchAt::Cut && (probe as u64) < length {
-            let whole = length.min(super::lookup::BATCH_SIZE_MAX) as usize;
+            let whole = length.min(crate::log::lookup::BATCH_SIZE_MAX) as usize;
             bytes = self.startup.read(file, 0, whole)?;
         }
         self.startup.close(file)?;

@@ -4,14 +4,14 @@
 //! So each epoch must begin at a batch of that epoch, and the batch before must be of the epoch
 //! before.
 
-use super::checkpoint::EpochStart;
-use super::lookup::BATCH_SIZE_MAX;
-use super::offset_index::{self, OffsetIndex};
-use super::recovery::Recovery;
-use super::segment::{BatchSpan, Indexes, Segment};
+use super::Recovery;
 use super::segment_scan::SegmentScan;
 use crate::base::Offset;
 use crate::io::{Io, IoError};
+use crate::log::checkpoint::EpochStart;
+use crate::log::lookup::BATCH_SIZE_MAX;
+use crate::log::offset_index::{self, OffsetIndex};
+use crate::log::segment::{BatchSpan, Indexes, Segment};
 use crate::wire::record_batch::{BatchHeader, HEADER_SIZE};
 use std::collections::VecDeque;
 
