@@ -57,6 +57,8 @@ pub enum Op {
     /// Sends a file's bytes without copying them; completes when at least one byte, and at most
     /// `length`, has gone.
     SendFile { socket: Socket, file: File, position: u64, length: u32, residency: Residency },
+    /// Tells the peer that nothing more is sent, behind all that was; receiving goes on.
+    EndSending { socket: Socket },
     /// Ends both directions of a connection: operations in flight on it complete soon.
     Shutdown { socket: Socket },
     /// Gives the socket back. Nothing may be in flight on it.

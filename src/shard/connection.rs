@@ -51,6 +51,21 @@ pub enum CloseReason {
     Shutdown,
 }
 
+/// How far a connection is on its way to its end. Phases only ever follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Requests are received and answered.
+    Open,
+    /// Nothing more is received; requests that have come whole are served.
+    Draining,
+    /// No more requests are served; replies that are owed are sent, what comes is dropped.
+    Finishing,
+    /// The client was told that nothing more is sent; its own end is awaited.
+    Lingering,
+    /// Nothing is received or sent; closes with the last completion.
+    Closing,
+}
+
 /// A reply, ready to be sent in its turn.
 #[derive(Debug)]
 pub enum Reply {
@@ -78,19 +93,23 @@ pub struct Connection {
     pub outbox: Outbox,
     /// Operations that name the socket and have not completed.
     pub operations: u32,
-    /// Why it is being closed, once that is decided.
-    pub closing: Option<CloseReason>,
-    /// Closes after the last reply has gone.
-    pub draining: bool,
+    /// How far it is on its way to its end.
+    pub phase: Phase,
+    /// Why it ends, once that is decided.
+    pub close_reason: Option<CloseReason>,
     /// The client has sent its last byte: closes once what it sent before is served.
     pub ended: bool,
     /// Whether it stands in the queue for receive memory.
     pub awaits_memory: bool,
     /// When bytes last came or went.
     pub active: Monotonic,
+    /// When bytes last went.
+    pub sent_at: Option<Monotonic>,
     pending: VecDeque<Pending>,
     unsent: UnsentReplies,
     first_number: u64,
+    /// Requests from this number on are not answered.
+    answered_below: u64,
     bytes_pending: usize,
 }
 
@@ -124,14 +143,16 @@ impl Connection {
             receiver: Receiver::new(frame_length_max),
             outbox: Outbox::default(),
             operations: 0,
-            closing: None,
-            draining: false,
+            phase: Phase::Open,
+            close_reason: None,
             ended: false,
             awaits_memory: false,
             active: now,
+            sent_at: None,
             pending: VecDeque::new(),
             unsent: UnsentReplies::default(),
             first_number: 0,
+            answered_below: u64::MAX,
             bytes_pending: 0,
         }
     }
@@ -158,6 +179,17 @@ impl Connection {
     /// Requests that are not answered yet.
     pub fn pending_count(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Answers no request from `number` on: there is something wrong with that one.
+    pub fn answer_only_below(&mut self, number: u64) {
+        self.answered_below = self.answered_below.min(number);
+    }
+
+    /// Whether something is still to be sent, or to be answered.
+    pub fn owes_replies(&self) -> bool {
+        let end = self.answered_below.min(self.next_number());
+        self.first_number < end || !self.outbox.is_empty()
     }
 
     /// Bytes of the frames of unanswered requests.
@@ -206,7 +238,8 @@ impl Connection {
         self.work(number).map(|work| std::mem::replace(work, Work::Immediate))
     }
 
-    /// Answers request `number` and moves every reply whose turn has come to the outbox.
+    /// Answers request `number` and moves every reply whose turn has come to the outbox. Drops the
+    /// reply to a request that is not to be answered.
     ///
     /// Calls `on_done` for each request that is finished with, and gives it the times of one that
     /// has no reply.
@@ -218,6 +251,9 @@ impl Connection {
         spare: impl FnMut() -> Gather,
         on_done: impl FnMut(&RequestContext, Option<RequestTimes>),
     ) {
+        if number >= self.answered_below {
+            return;
+        }
         let Some(index) = number.checked_sub(self.first_number) else {
             unreachable!("request {number} was answered already");
         };
@@ -238,7 +274,7 @@ impl Connection {
         mut on_done: impl FnMut(&RequestContext, Option<RequestTimes>),
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        if number == self.first_number {
+        if number == self.first_number && number < self.answered_below {
             self.outbox.encode(&mut spare, write);
             self.pending[0].times.note_ready(now);
             self.finish_first(&mut on_done);
@@ -255,7 +291,9 @@ impl Connection {
         mut spare: impl FnMut() -> Gather,
         mut on_done: impl FnMut(&RequestContext, Option<RequestTimes>),
     ) {
-        while let Some(Pending { state: State::Ready(_), .. }) = self.pending.front() {
+        while self.first_number < self.answered_below
+            && let Some(Pending { state: State::Ready(_), .. }) = self.pending.front()
+        {
             match self.finish_first(&mut on_done) {
                 State::Ready(Reply::Silent) => {}
                 State::Ready(Reply::Encoded(frame)) => {

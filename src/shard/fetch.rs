@@ -88,7 +88,7 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
     let asked: usize = groups.iter().map(|(_, partitions)| partitions.len()).sum();
     if asked as i64 > image.partition_count() {
         let why = format!("a fetch of {asked} partitions, more than there are");
-        return shard.refuse(context.key.connection, &why);
+        return shard.refuse(context.key, &why);
     }
     ask_owners(shard, pending, groups, &request);
 }

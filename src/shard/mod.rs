@@ -30,6 +30,7 @@ mod controller;
 mod directories;
 mod disk_full;
 mod draft;
+mod ending;
 mod epochs;
 mod fetch;
 mod images;

@@ -8,7 +8,7 @@
 use super::Shard;
 use super::ask::{Acks, Answer, AppendedPart, PartitionKey, Question, Refusal};
 use super::batch_check::{Rejection, check_batch};
-use super::connection::{CloseReason, Reply, RequestContext, RequestKey};
+use super::connection::{Reply, RequestContext, RequestKey};
 use super::named_topic::NamedTopic;
 use super::routing::ReplyTo;
 use super::slots::SlotId;
@@ -127,7 +127,7 @@ fn start_unacknowledged(
     }
     shard.reply(key, Reply::Silent);
     if pending.unanswered < pending.entries.len() {
-        shard.close(key.connection, CloseReason::BadRequest);
+        shard.refuse_silently(key);
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Receiver {
     unparsed: VecDeque<Bytes>,
     small_streak: u32,
     copied: u64,
+    /// Whether what comes is dropped.
+    discards: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +129,16 @@ impl Receiver {
             unparsed: VecDeque::new(),
             small_streak: 0,
             copied: 0,
+            discards: false,
+        }
+    }
+
+    /// Gives no more frames: drops what has come and what will come.
+    pub fn begin_discarding(&mut self) {
+        self.discards = true;
+        self.unparsed.clear();
+        if self.mode != (Mode::Exact { armed: true }) {
+            self.partial = NO_PREFIX;
         }
     }
 
@@ -137,7 +149,7 @@ impl Receiver {
 
     /// Takes bytes of the multishot receive. `more` says whether it goes on.
     pub fn on_received(&mut self, bytes: Bytes, more: bool) {
-        if !bytes.is_empty() {
+        if !bytes.is_empty() && !self.discards {
             self.unparsed.push_back(bytes);
         }
         if !more {
@@ -157,6 +169,10 @@ impl Receiver {
     pub fn on_received_into(&mut self, received: Vec<u8>) -> Result<(), FrameLengthError> {
         assert_eq!(self.mode, Mode::Exact { armed: true }, "an exact receive was in flight");
         self.mode = Mode::Exact { armed: false };
+        if self.discards {
+            self.partial = NO_PREFIX;
+            return Ok(());
+        }
         match &mut self.partial {
             Partial::Prefix { bytes, count } => {
                 bytes[*count..*count + received.len()].copy_from_slice(&received);
@@ -200,6 +216,9 @@ impl Receiver {
 
     /// What to submit so that more bytes come.
     pub fn next_step(&mut self, memory: &ReceiveMemory) -> Step {
+        if self.discards && self.mode == (Mode::Exact { armed: false }) {
+            self.mode = Mode::Streaming { armed: false, cancelling: false };
+        }
         if let Mode::Streaming { armed, cancelling } = &mut self.mode {
             let is_large = !matches!(
                 self.partial,
@@ -494,5 +513,33 @@ mod tests {
         receiver.on_received_into(buffer).expect("legal lengths");
         let whole = receiver.next_frame(&memory).expect("legal").expect("whole");
         assert_eq!(whole, stream[PREFIX..]);
+    }
+
+    /// Goal: once what comes is dropped, no frame is given, no memory is taken, and the connection
+    /// still asks for bytes, so that its end is seen.
+    #[test]
+    fn drops_what_comes() {
+        let memory = ReceiveMemory::new(1 << 20);
+        let mut receiver = Receiver::new(1 << 20);
+        assert!(matches!(receiver.next_step(&memory), Step::Receive));
+        receiver.begin_discarding();
+        receiver.on_received(Bytes::from(frame(60_000, 1)), false);
+        assert_eq!(receiver.next_frame(&memory), Ok(None));
+        assert!(matches!(receiver.next_step(&memory), Step::Receive));
+        assert!(matches!(receiver.next_step(&memory), Step::Nothing));
+
+        let mut receiver = Receiver::new(1 << 20);
+        receiver.on_received(Bytes::copy_from_slice(&frame(60_000, 1)[..30_000]), true);
+        assert_eq!(receiver.next_frame(&memory), Ok(None));
+        let Step::ReceiveInto(mut buffer, _) = receiver.next_step(&memory) else {
+            panic!("a large frame has begun");
+        };
+        receiver.begin_discarding();
+        assert!(matches!(receiver.next_step(&memory), Step::Nothing));
+        buffer.resize(60_000, 1);
+        receiver.on_received_into(buffer).expect("nothing is looked at");
+        assert_eq!(receiver.next_frame(&memory), Ok(None));
+        assert_eq!(memory.used(), 0);
+        assert!(matches!(receiver.next_step(&memory), Step::Receive));
     }
 }

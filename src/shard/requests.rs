@@ -22,11 +22,13 @@ impl Shard {
         let mut reader = Reader::new(&frame);
         let header = match RequestHeader::decode(&mut reader) {
             Ok(header) => header,
-            Err(error) => return self.refuse(id, &format!("malformed request header: {error}")),
+            Err(error) => {
+                return self.refuse_frame(id, &format!("malformed request header: {error}"));
+            }
         };
         let Some(supported) = header.api().and_then(ApiKey::supported) else {
             let why = format!("API key {} is not supported", header.api_key);
-            return self.refuse(id, &why);
+            return self.refuse_frame(id, &why);
         };
         let api = supported.key;
         if !supported.serves(header.api_version) && api != ApiKey::ApiVersions {
@@ -34,7 +36,7 @@ impl Shard {
                 "{api} version {} is not supported, only {} to {}",
                 header.api_version, supported.min, supported.max
             );
-            return self.refuse(id, &why);
+            return self.refuse_frame(id, &why);
         }
         let body = frame.slice_ref(reader.remaining());
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -77,7 +79,7 @@ impl Shard {
             }
             other => {
                 let why = format!("{other} is not served");
-                self.refuse(context.key.connection, &why);
+                self.refuse(context.key, &why);
             }
         }
     }
@@ -95,7 +97,7 @@ impl Shard {
                     "malformed {} request, version {}: {error}",
                     context.api, context.version
                 );
-                self.refuse(context.key.connection, &why);
+                self.refuse(context.key, &why);
                 None
             }
         }

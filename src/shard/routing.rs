@@ -3,7 +3,7 @@
 //! A local question takes the same path, without the mailbox.
 
 use super::ask::{Answer, Ask, Question};
-use super::connection::{CloseReason, Reply, RequestKey};
+use super::connection::{Reply, RequestKey};
 use super::token::Target;
 use super::work::Work;
 use super::{Message, Shard, collect, fetch, metadata, produce};
@@ -78,8 +78,8 @@ impl Shard {
     pub(super) fn on_answer(&mut self, key: RequestKey, part: u32, answer: Answer) {
         match answer {
             Answer::Encoded(frame) => return self.reply(key, Reply::Encoded(frame)),
-            Answer::Malformed => return self.refuse(key.connection, "malformed request"),
-            Answer::RefusedSilently => return self.close(key.connection, CloseReason::BadRequest),
+            Answer::Malformed => return self.refuse(key, "malformed request"),
+            Answer::RefusedSilently => return self.refuse_silently(key),
             _ => {}
         }
         let Some(connection) = self.connections.get_mut(key.connection) else { return };

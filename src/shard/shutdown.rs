@@ -1,7 +1,7 @@
 //! A clean end, carried out: what follows from the stages of [`Closing`](super::closing::Closing).
 
 use super::closing::{Awaited, Event, Fact};
-use super::connection::CloseReason;
+use super::connection::{CloseReason, Phase};
 use super::partitions::PartitionState;
 use super::requests::CONTROLLER;
 use super::slots::SlotId;
@@ -57,7 +57,7 @@ impl Shard {
         self.timers.set(deadline, Timer::ShutdownDeadline);
         for id in self.connections.ids().collect::<Vec<SlotId>>() {
             if let Some(connection) = self.connections.get_mut(id) {
-                connection.draining = true;
+                connection.phase = connection.phase.max(Phase::Draining);
                 self.mark_connection(id);
             }
         }

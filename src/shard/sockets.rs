@@ -1,7 +1,7 @@
-//! Connections' completions: accepted, received, sent, closed.
+//! Connections' completions: accepted, received, sent.
 
 use super::Shard;
-use super::connection::{CloseReason, Connection};
+use super::connection::{CloseReason, Connection, Phase};
 use super::receive::Step;
 use super::slots::SlotId;
 use super::tick::Timer;
@@ -9,10 +9,6 @@ use super::token::{SocketOperation, Target};
 use crate::io::{Completion, IoError, Op, Output, Socket};
 use std::net::SocketAddr;
 use std::time::Duration;
-
-/// How often idle connections are looked for: as often as the limit says, within these bounds.
-const IDLE_SCAN_MIN: Duration = Duration::from_millis(100);
-const IDLE_SCAN_MAX: Duration = Duration::from_secs(30);
 
 /// How long to wait after a failed accept: a lack of descriptors does not end at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -116,7 +112,7 @@ impl Shard {
                 self.metrics.counters.received_bytes += count as u64;
                 let outcome = connection.receiver.on_received_into(buffer);
                 if let Err(error) = outcome {
-                    self.refuse(id, &error.to_string());
+                    self.refuse_frame(id, &error.to_string());
                 } else {
                     connection.ended |= count == 0;
                 }
@@ -130,6 +126,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(id) else { return };
         match result {
             Ok(Output::Sent(mut gather)) => {
+                connection.sent_at = Some(self.now.monotonic);
                 connection.outbox.on_sent();
                 self.metrics.counters.sent_bytes += gather.len();
                 gather.clear();
@@ -137,6 +134,7 @@ impl Shard {
                 self.note_sent(id);
             }
             Ok(Output::SentFile { count }) => {
+                connection.sent_at = Some(self.now.monotonic);
                 self.metrics.counters.sent_bytes += u64::from(count);
                 self.metrics.counters.fetched_bytes += u64::from(count);
                 if connection.outbox.on_sent_file(count).is_err() {
@@ -160,48 +158,6 @@ impl Shard {
         }
         let reason = if error.is_peer_gone() { CloseReason::Peer } else { CloseReason::Failure };
         self.close(id, reason);
-    }
-
-    /// Closes a connection whose client broke the protocol, and says why, once.
-    pub(super) fn refuse(&mut self, id: SlotId, why: &str) {
-        if let Some(connection) = self.connections.get(id)
-            && connection.closing.is_none()
-        {
-            self.metrics.counters.frames_refused += 1;
-            tracing::warn!(peer = %connection.peer, "closing a connection: {why}");
-        }
-        self.close(id, CloseReason::BadRequest);
-    }
-
-    /// Begins to close: nothing more is read or sent.
-    pub(super) fn close(&mut self, id: SlotId, reason: CloseReason) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.closing.is_some() {
-            return;
-        }
-        connection.closing = Some(reason);
-        connection.outbox.clear();
-        if connection.operations > 0 {
-            connection.operations += 1;
-            let op = Op::Shutdown { socket: connection.socket };
-            self.submit_socket(id.slot, SocketOperation::Other, op);
-        }
-        self.mark_connection(id);
-    }
-
-    fn remove_connection(&mut self, id: SlotId) {
-        let Some(connection) = self.connections.remove(id) else { return };
-        let counters = &mut self.metrics.counters;
-        counters.requests_in_flight -= connection.pending_count() as u64;
-        match connection.closing {
-            Some(CloseReason::Peer) => counters.connections_closed_by_peer += 1,
-            Some(CloseReason::BadRequest) => counters.connections_closed_refused += 1,
-            Some(CloseReason::Idle) => counters.connections_closed_idle += 1,
-            Some(CloseReason::Shutdown) => counters.connections_closed_at_shutdown += 1,
-            Some(CloseReason::Failure) | None => counters.connections_closed_on_error += 1,
-        }
-        let op = Op::CloseSocket { socket: connection.socket };
-        self.ops.push((Target::Ignored.token(), op));
     }
 
     /// Has a connection looked at before this turn ends.
@@ -228,12 +184,10 @@ impl Shard {
         if !is_read {
             self.mark_connection(id);
         }
+        self.advance_end(id, is_read);
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.closing.is_some() {
-            if connection.operations == 0 {
-                self.remove_connection(id);
-            }
-            return;
+        if connection.phase == Phase::Closing {
+            return self.remove_if_closed(id);
         }
         let has_ended = connection.ended;
         if let Some(op) = connection.next_send() {
@@ -243,30 +197,23 @@ impl Shard {
         if is_read || !has_ended {
             self.ask_for_bytes(id);
         }
-        self.close_if_drained(id);
-    }
-
-    fn close_if_drained(&mut self, id: SlotId) {
-        let Some(connection) = self.connections.get(id) else { return };
-        if connection.draining && connection.pending_count() == 0 && connection.outbox.is_empty() {
-            self.close(id, CloseReason::Shutdown);
-        }
     }
 
     /// Takes whole frames and serves them; false if there may be more for a next turn.
     fn read_requests(&mut self, id: SlotId) -> bool {
         for _ in 0..REQUESTS_PER_TURN {
-            let Some(connection) = self.connections.get_mut(id) else { return true };
-            if connection.closing.is_some() || is_full(connection, &self.settings) {
+            let Some(connection) = self.connections.get(id) else { return true };
+            if connection.phase >= Phase::Finishing || self.is_full(connection) {
                 return true;
             }
+            let Some(connection) = self.connections.get_mut(id) else { return true };
             let frame = connection.receiver.next_frame(&self.memory);
             self.metrics.counters.payload_copied_bytes += connection.receiver.take_copied();
             match frame {
                 Ok(Some(frame)) => self.on_frame(id, frame),
                 Ok(None) => return true,
                 Err(error) => {
-                    self.refuse(id, &error.to_string());
+                    self.refuse_frame(id, &error.to_string());
                     return true;
                 }
             }
@@ -275,10 +222,11 @@ impl Shard {
     }
 
     fn ask_for_bytes(&mut self, id: SlotId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
+        let Some(connection) = self.connections.get(id) else { return };
         let socket = connection.socket;
-        let is_full = is_full(connection, &self.settings);
-        let step = if is_full || connection.draining {
+        let is_full = connection.phase <= Phase::Draining && self.is_full(connection);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let step = if is_full || connection.phase == Phase::Draining {
             connection.receiver.pause_step()
         } else {
             connection.receiver.next_step(&self.memory)
@@ -322,29 +270,9 @@ impl Shard {
         }
     }
 
-    /// Closes connections on which nothing has happened for `connections.max.idle.ms`.
-    pub(super) fn close_idle_connections(&mut self) {
-        let Some(limit) = self.settings.connection_idle_max else { return };
-        let now = self.now.monotonic;
-        let is_idle = |connection: &Connection| {
-            connection.pending_count() == 0 && now.since(connection.active) >= limit
-        };
-        let idle: Vec<SlotId> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| is_idle(connection))
-            .map(|(id, _)| id)
-            .collect();
-        for id in idle {
-            self.close(id, CloseReason::Idle);
-        }
-        let next = now.after(limit.clamp(IDLE_SCAN_MIN, IDLE_SCAN_MAX));
-        self.timers.set(next, Timer::IdleConnections);
+    /// Whether the client has as many requests, or bytes, in flight as it may.
+    pub(super) fn is_full(&self, connection: &Connection) -> bool {
+        connection.pending_count() >= self.settings.requests_in_flight_max
+            || connection.bytes_pending() >= self.settings.request_bytes_in_flight_max
     }
-}
-
-/// Whether the client has as many requests, or bytes, in flight as it may.
-fn is_full(connection: &Connection, settings: &super::Settings) -> bool {
-    connection.pending_count() >= settings.requests_in_flight_max
-        || connection.bytes_pending() >= settings.request_bytes_in_flight_max
 }

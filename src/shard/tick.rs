@@ -15,6 +15,8 @@ pub enum Timer {
     Log(super::slots::SlotId),
     /// Accept again, after a failure.
     Accept,
+    /// A connection has had its time to end.
+    ConnectionEnd(super::slots::SlotId),
     /// Look for idle connections.
     IdleConnections,
     /// Report positions for the checkpoints.
@@ -143,7 +145,8 @@ impl Shard {
                 Timer::FetchDeadline(fetch) => self.on_fetch_deadline(fetch),
                 Timer::Log(partition) => self.on_log_timer(partition),
                 Timer::Accept => self.begin_accepting(),
-                Timer::IdleConnections => self.close_idle_connections(),
+                Timer::ConnectionEnd(id) => self.on_connection_end(id),
+                Timer::IdleConnections => self.end_idle_connections(),
                 Timer::Checkpoint => {
                     self.ask_for_space();
                     self.report_positions();

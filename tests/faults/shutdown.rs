@@ -39,6 +39,12 @@ const ANSWERED_MIN: usize = 50;
 /// Batches of a megabyte in an answer that no connection's kernel buffers hold.
 const LARGE_ANSWER_BATCHES: usize = 24;
 
+/// A receive buffer of a client, so small that the end of a large answer waits in the broker's.
+const SMALL_BUFFER: usize = 256 << 10;
+
+/// Requests that come after a drain has begun, a millisecond apart.
+const LATE_REQUESTS: usize = 50;
+
 /// Partitions of each topic that is created while the end comes, and topics created before it.
 const WIDTH: i32 = 50;
 const CREATED_MIN: usize = 6;
@@ -253,6 +259,27 @@ fn a_drain_waits_for_a_slow_reader() {
     client.expect_close();
     assert_eq!(broker.wait().code(), Some(0));
     assert!(is_marked_clean(&broker));
+}
+
+/// Goal: requests that come when the drain has begun do not cut the answer to an earlier one.
+#[test]
+fn late_requests_do_not_cut_an_answer() {
+    let mut broker = start(ENDLESS_GRACE);
+    fill(&broker, 0);
+    let (mut client, correlation_id) = begin_large_answer(&broker, 0);
+    let socket = socket2::SockRef::from(client.stream());
+    socket.set_recv_buffer_size(SMALL_BUFFER).expect("a socket takes a small buffer");
+    broker.signal(Signal::TERM);
+    await_log(&broker, DRAINING, 1);
+    for _ in 0..LATE_REQUESTS {
+        client.send(12, &Fetch::from(TOPIC, 0, 0).request()).expect("the connection is open");
+        // Some have to come when nobody reads requests any more.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let fetched = client.end_fetch(correlation_id).expect("an answer that began is whole");
+    assert_eq!(fetched[0].values().len(), LARGE_ANSWER_BATCHES);
+    drop(client);
+    assert_eq!(broker.wait().code(), Some(0));
 }
 
 /// Goal: a second signal ends a drain that is held up, at once and not as a success; the next

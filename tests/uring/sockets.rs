@@ -218,6 +218,25 @@ fn tells_resets_and_broken_pipes() {
     assert!(bench.received(receive).0.is_empty());
 }
 
+/// Goal: an end that sends no more still receives, and the peer sees that end behind the bytes.
+#[test]
+fn receives_after_the_end_of_sending() {
+    let mut bench = Bench::new();
+    let (accept, address) = bench.listen();
+    let (socket, mut theirs) = bench.connect(accept, address);
+    bench.run(Op::Send { socket, data: gather(b"last"), more: false }).unwrap();
+    bench.run(Op::EndSending { socket }).unwrap();
+    let mut heard = Vec::new();
+    theirs.read_to_end(&mut heard).unwrap();
+    assert_eq!(heard, b"last");
+    theirs.write_all(b"late").unwrap();
+    let receive = bench.submit(Op::Receive { socket });
+    assert_eq!(bench.received(receive).0, "late");
+    let data = gather(b"x");
+    let error = bench.run(Op::Send { socket, data, more: false }).unwrap_err();
+    assert_eq!(error.errno, libc::EPIPE);
+}
+
 /// Goal: a cancelled operation ends with that error, and the connection is of use afterwards.
 #[test]
 fn cancels_what_waits() {

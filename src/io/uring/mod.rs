@@ -366,11 +366,8 @@ impl Io for Uring {
             Op::SendFile { socket, file, position, length, residency } => {
                 self.send_file(token, socket, file, position, length, residency);
             }
-            Op::Shutdown { socket } => {
-                self.counters.system_calls += 1;
-                let result = sys::shutdown(socket);
-                self.report(token, "shutdown", result.map(|()| Output::Done));
-            }
+            Op::EndSending { socket } => self.shutdown(token, socket, libc::SHUT_WR),
+            Op::Shutdown { socket } => self.shutdown(token, socket, libc::SHUT_RDWR),
             Op::CloseSocket { socket } => self.close_socket(token, socket),
             Op::Cancel { target } => self.cancel(token, target),
             Op::Wake { shard } => self.wake(token, shard),

@@ -326,6 +326,12 @@ impl Uring {
         self.report(token, operation, result);
     }
 
+    pub(super) fn shutdown(&mut self, token: Token, socket: Socket, how: i32) {
+        self.counters.system_calls += 1;
+        let result = sys::shutdown(socket, how);
+        self.report(token, "shutdown", result.map(|()| Output::Done));
+    }
+
     pub(super) fn close_socket(&mut self, token: Token, socket: Socket) {
         let key = self.slots.insert(token, "close", Flight::Plain);
         self.push(key, opcode::Close::new(descriptor(socket)).build());

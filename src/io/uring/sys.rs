@@ -159,10 +159,10 @@ pub(super) fn receive(socket: Socket, buffer: &mut [MaybeUninit<u8>]) -> Result<
     })
 }
 
-/// Ends both directions of a connection.
-pub(super) fn shutdown(socket: Socket) -> Result<(), Errno> {
+/// Ends directions of a connection: SHUT_WR or SHUT_RDWR.
+pub(super) fn shutdown(socket: Socket, how: i32) -> Result<(), Errno> {
     // SAFETY: takes a file descriptor and a number.
-    retry(|| unsafe { libc::shutdown(socket.0 as RawFd, libc::SHUT_RDWR) as isize }).map(drop)
+    retry(|| unsafe { libc::shutdown(socket.0 as RawFd, how) as isize }).map(drop)
 }
 
 /// The address at the other end of a connection.

@@ -122,6 +122,7 @@ impl Machine {
             | Op::ReceiveInto { .. }
             | Op::Send { .. }
             | Op::SendFile { .. }
+            | Op::EndSending { .. }
             | Op::Shutdown { .. }
             | Op::CloseSocket { .. } => {
                 self.network.start(ticket, op, &mut self.agenda, &mut self.disk);

@@ -384,6 +384,25 @@ fn a_shutdown_ends_operations_in_flight() {
     world.client_forget(client);
 }
 
+/// Goal: what the client sends to an end that only sends no more arrives, and its own end after it.
+#[test]
+fn an_end_of_sending_leaves_the_other_direction() {
+    let world = World::new(16);
+    let (mut io, client, socket) = connected(&world);
+    io.submit(Token(1), Op::EndSending { socket });
+    complete(&mut io, 1).result.unwrap();
+    world.client_send(client, b"late");
+    io.submit(Token(2), Op::ReceiveInto { socket, buffer: Vec::new(), length_max: 1 });
+    let received = complete(&mut io, 2).result;
+    assert!(matches!(received, Ok(Output::ReceivedInto { count: 1, .. })), "{received:?}");
+    io.submit(Token(3), Op::Send { socket, data: gather(b"x"), more: false });
+    assert_eq!(complete(&mut io, 3).result.unwrap_err().errno, libc::EPIPE);
+    while world.client_end(client).is_none() {
+        assert!(world.machine().step(), "the end is under way");
+    }
+    assert_eq!(world.client_end(client), Some(End::Closed));
+}
+
 /// Goal: a reset breaks both directions, and a crash does so for all clients.
 #[test]
 fn resets_break_connections() {

@@ -345,6 +345,7 @@ pub fn name(op: &Op) -> &'static str {
         Op::Receive { .. } | Op::ReceiveInto { .. } => "receive",
         Op::Send { .. } => "send",
         Op::SendFile { .. } => "sendfile",
+        Op::EndSending { .. } => "end sending",
         Op::Shutdown { .. } => "shutdown",
         Op::CloseSocket { .. } => "close socket",
         Op::Cancel { .. } => "cancel",

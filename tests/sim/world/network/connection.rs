@@ -26,6 +26,8 @@ pub struct Connection {
     pub to_client: Stream,
     /// The shard that accepted it and has not closed it.
     pub owner: Option<StationId>,
+    /// Whether the shard ended its direction.
+    pub sends_no_more: bool,
     /// Whether the shard ended both directions.
     pub is_shut: bool,
     /// The receive in flight.

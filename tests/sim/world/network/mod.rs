@@ -183,6 +183,11 @@ impl Network {
                 let sending = Sending::Pages { ticket, file, inode, position, length };
                 self.start_send(socket, ticket, sending, agenda);
             }
+            Op::EndSending { socket } => {
+                let id = self.owned(socket, ticket);
+                self.end_sending(id, agenda);
+                done(ticket, agenda);
+            }
             Op::Shutdown { socket } => {
                 let id = self.owned(socket, ticket);
                 self.shut(id, agenda);
@@ -234,15 +239,20 @@ impl Network {
         agenda.after(NOTICE, Event::Send(id));
     }
 
-    fn shut(&mut self, id: ConnectionId, agenda: &mut Agenda) {
+    fn end_sending(&mut self, id: ConnectionId, agenda: &mut Agenda) {
         let latency = self.weather.latency;
         let connection = self.connection(id);
-        if !std::mem::replace(&mut connection.is_shut, true) {
+        if !std::mem::replace(&mut connection.sends_no_more, true) {
             let event = Event::Arrive(id, Side::Client);
             connection.to_client.send(Piece::End(End::Closed), latency, event, agenda);
         }
-        agenda.after(NOTICE, Event::Receive(id));
         agenda.after(NOTICE, Event::Send(id));
+    }
+
+    fn shut(&mut self, id: ConnectionId, agenda: &mut Agenda) {
+        self.end_sending(id, agenda);
+        self.connection(id).is_shut = true;
+        agenda.after(NOTICE, Event::Receive(id));
     }
 
     fn close(&mut self, socket: Socket, ticket: Ticket, agenda: &mut Agenda) {
@@ -322,6 +332,10 @@ impl Network {
             Side::Client => connection.to_client.arrive(read_pages),
             Side::Server => {
                 connection.to_server.arrive(read_pages);
+                let is_late = connection.is_shut && connection.owner.is_none();
+                if is_late && connection.to_server.arrived_len() > 0 {
+                    connection.to_client.reset();
+                }
                 if connection.to_server.end == Some(End::Reset) {
                     connection.to_client.reset();
                 }
@@ -390,7 +404,7 @@ impl Network {
         let Some(mut sending) = connection.sending.take() else { return };
         let ticket = sending.ticket();
         let is_broken = connection.to_client.end == Some(End::Reset);
-        let result = if is_broken || connection.is_shut {
+        let result = if is_broken || connection.sends_no_more {
             Err(if is_broken { libc::ECONNRESET } else { libc::EPIPE })
         } else {
             let free = weather.send_buffer.saturating_sub(connection.to_client.unread());
