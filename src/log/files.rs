@@ -52,6 +52,9 @@ pub const PREPARED_NAME: &str = "next.log.prepared";
 /// The file of leader epochs.
 pub const EPOCHS_NAME: &str = "leader-epoch-checkpoint";
 
+/// The file of the log's start. Kafka ignores it.
+pub const SAVED_START_NAME: &str = "log-start-offset";
+
 /// The file that names the topic's id.
 pub const METADATA_NAME: &str = "partition.metadata";
 
@@ -90,7 +93,16 @@ mod tests {
         }
         let path = segment_path(Path::new("d"), Offset(7), SegmentPart::Log);
         assert_eq!(path, Path::new("d/00000000000000000007.log"));
-        for bad in [PREPARED_NAME, EPOCHS_NAME, "1.log.deleted", "+1.log", ".log", "x", "9.tmp"] {
+        for bad in [
+            PREPARED_NAME,
+            EPOCHS_NAME,
+            SAVED_START_NAME,
+            "1.log.deleted",
+            "+1.log",
+            ".log",
+            "x",
+            "9.tmp",
+        ] {
             assert_eq!(parse_segment_name(bad), None, "{bad}");
         }
         assert_eq!(parse_segment_name("99999999999999999999.log"), None, "above 2^63");

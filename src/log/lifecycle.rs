@@ -68,6 +68,7 @@ impl Log {
             segments,
             size_bytes: 0,
             log_start: Offset::ZERO,
+            saved_start: Default::default(),
             log_end: Offset::ZERO,
             written: Mark::start_of(Offset::ZERO),
             durable: Mark::start_of(Offset::ZERO),

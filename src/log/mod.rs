@@ -13,6 +13,7 @@
 //! | `seal` | index files and snapshots of segments that no longer change |
 //! | `read`, `lookup`, `offset_search` | read plans, and the steps to find one |
 //! | `retention`, `retire` | what is old, and how its files go |
+//! | `saved_start` | how DeleteRecords survives a crash |
 //! | `recovery`, `scan` | what a start finds; how a stored batch is tested |
 //! | `lifecycle`, `sweep` | create, close, delete |
 //! | `producer_state`, `epochs`, `offset_index`, `time_index`, … | state and file formats |
@@ -44,6 +45,7 @@ mod recovery;
 mod retention;
 mod retire;
 mod roll;
+pub mod saved_start;
 mod scan;
 mod seal;
 mod segment;
@@ -122,6 +124,11 @@ pub enum LogFact {
     },
     /// Records below this offset are gone.
     LogStartMoved(Offset),
+    /// Whatever happens, records below this offset do not come back.
+    LogStartSaved(Offset),
+    /// The log start that DeleteRecords asked for is in effect, and may be lost in a crash. It is
+    /// tried again.
+    LogStartUnsaved(IoError),
     /// The log takes nothing more until the next start; what is durable can still be read.
     Failed(LogFailure),
     /// The directory is gone, and nothing is under way: the log can be dropped.
@@ -160,6 +167,7 @@ pub struct Log {
     /// The size of all segments, in bytes.
     size_bytes: u64,
     log_start: Offset,
+    saved_start: saved_start::SavedStart,
     log_end: Offset,
     written: Mark,
     durable: Mark,

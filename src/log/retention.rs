@@ -30,7 +30,9 @@ impl Log {
         self.retire_up_to(count, now, out);
     }
 
-    /// Moves the log's start to `before`, and retires the segments wholly below it.
+    /// Moves the log's start to `before`, and retires the segments wholly below it. The new start
+    /// is in effect at once, and survives a crash once [`Log::saved_log_start`] has reached it:
+    /// the facts `LogStartSaved` and `LogStartUnsaved` tell how that goes.
     ///
     /// # Errors
     /// If `before` is above the high watermark.
@@ -47,6 +49,7 @@ impl Log {
         if before.0 < 0 || before > log_end {
             return Err(ReadError::OffsetOutOfRange { offset: before, log_start, log_end });
         }
+        self.save_log_start(before.max(log_start));
         self.move_log_start(before, out);
         let count = self.below_log_start();
         if count == self.segments.len() {

@@ -74,6 +74,11 @@ impl Retirement {
         self.removals.clear();
     }
 
+    /// Whether files wait to be removed.
+    pub fn has_removals(&self) -> bool {
+        !self.renaming.is_empty() || !self.removals.is_empty()
+    }
+
     /// Whether all files are closed or being closed.
     pub fn has_no_files(&self) -> bool {
         self.files.is_empty()
@@ -118,13 +123,18 @@ impl Log {
 
     /// Removes retired files at once: somebody needs the room.
     pub fn make_room(&mut self, now: Now, out: &mut LogOut) {
+        self.hasten_removals(now, out);
+        self.start_upkeep(now, out);
+    }
+
+    /// Has retired files removed as soon as they are renamed.
+    pub(super) fn hasten_removals(&mut self, now: Now, out: &mut LogOut) {
         let waiting = self.retirement.renaming.iter_mut().chain(&mut self.retirement.removals);
         waiting.for_each(|(due, _)| *due = now.monotonic.min(*due));
         if let Some(close_at) = &mut self.retirement.close_at {
             *close_at = now.monotonic.min(*close_at);
         }
         self.purge_retired(now, out);
-        self.start_upkeep(now, out);
     }
 
     /// Renames again what could not be renamed, in the same order.

@@ -17,7 +17,7 @@ use std::time::Duration;
 const CHECKPOINT_BYTES: u64 = 64 << 20;
 
 /// How long to wait before trying again to write what can be made again.
-const RETRY_DELAY: Duration = Duration::from_secs(10);
+pub const RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// What a job of upkeep is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Upkeep {
     Checkpoint,
     /// Write the epoch checkpoint, which had not yet the epochs that begin here.
     Epochs,
+    /// Write down that the log begins here.
+    Start(Offset),
     /// Rename the files of a retired segment.
     Retire,
     /// Remove and close files of retired segments.
@@ -176,6 +178,7 @@ impl Log {
         if self.sealing.epochs_from.is_some() {
             self.push_epochs();
         }
+        self.retry_log_start();
         self.retry_renames();
     }
 
@@ -216,11 +219,22 @@ impl Log {
             (Upkeep::Close, result) => self.on_close_job(result, out),
             (Upkeep::Delete, result) => self.on_delete_job(&job, result, now),
             (Upkeep::Retire, Ok(())) => self.retirement.note_renamed(),
-            (Upkeep::Checkpoint | Upkeep::Purge, Ok(())) => {}
-            (Upkeep::Retire, Err(_)) => {
+            (Upkeep::Start(start), Ok(())) => self.on_start_saved(start, out),
+            (Upkeep::Start(_), Err(error)) => {
+                self.close_files(job.files);
+                self.on_start_unsaved(error, now, out);
+            }
+            // There may be room now.
+            (Upkeep::Purge, Ok(())) => self.retry_log_start(),
+            (Upkeep::Checkpoint, Ok(())) => {}
+            (Upkeep::Retire, Err(error)) => {
                 self.upkeep.retain_waiting(|kind| *kind != Upkeep::Retire);
                 self.retirement.note_failure(job.steps.is_empty());
-                self.sealing.retry_at = Some(now.monotonic.after(RETRY_DELAY));
+                self.give_up_log_start(error, now, out);
+            }
+            (Upkeep::Purge, Err(error)) => {
+                self.close_files(job.files);
+                self.give_up_log_start(error, now, out);
             }
             // All of this can be made again: the records themselves are not touched.
             (_, Err(_)) => {

@@ -131,6 +131,7 @@ impl Shard {
             if self.partitions.find(key).is_some() {
                 let refusal = ErrorCode::UnknownTopicOrPartition.into();
                 self.fail_appends(slot, crate::base::Offset::ZERO, &refusal);
+                self.refuse_deletions(slot, &refusal);
                 self.wake_fetches(slot);
             }
         }

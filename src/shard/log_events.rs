@@ -91,11 +91,20 @@ impl Shard {
                 tracing::info!(%topic, partition, start = start.0, "the log start moved");
                 self.make_room_if_full();
             }
+            LogFact::LogStartSaved(_) => self.answer_deletions(id),
+            LogFact::LogStartUnsaved(error) => {
+                let Partition { topic, key, .. } = self.partitions.get(id);
+                let (topic, partition, remedy) = (&topic.name, key.index.0, error.remedy());
+                tracing::error!(%topic, partition, %error, "cannot save the log start{remedy}");
+                let message = format!("the new log start is not on the disk: {error}{remedy}");
+                self.refuse_deletions(id, &Refusal { code: ErrorCode::KafkaStorageError, message });
+            }
             LogFact::Failed(failure) => {
                 tracing::error!(%failure, "a log is out of service until the next start");
                 let code = ErrorCode::KafkaStorageError;
                 let refusal = Refusal { code, message: failure.to_string() };
                 self.fail_appends(id, Offset::ZERO, &refusal);
+                self.refuse_deletions(id, &refusal);
                 self.wake_fetches(id);
                 self.end_making(id, PartitionState::Open);
             }

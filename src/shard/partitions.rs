@@ -3,8 +3,9 @@
 use super::append_waiters::AppendWaiters;
 use super::ask::PartitionKey;
 use super::directories::DirectoryName;
+use super::routing::ReplyTo;
 use super::slots::{SlotId, Slots};
-use crate::base::Monotonic;
+use crate::base::{Monotonic, Offset};
 use crate::log::Log;
 use crate::metadata::Topic;
 use crate::wire::ErrorCode;
@@ -24,6 +25,9 @@ pub struct Partition {
     pub state: PartitionState,
     /// Appends whose answers wait for the disk.
     pub append_waiters: AppendWaiters,
+    /// Answers to DeleteRecords that wait until the log's start is on the disk, and the start that
+    /// each names.
+    pub deletion_waiters: Vec<(Offset, ReplyTo)>,
     /// Fetches that wait for records; some may be gone.
     pub fetch_waiters: Vec<SlotId>,
     /// Whether its log may have something to write at the end of this turn.
@@ -122,6 +126,7 @@ impl Partitions {
             log,
             state,
             append_waiters: AppendWaiters::default(),
+            deletion_waiters: Vec::new(),
             fetch_waiters: Vec::new(),
             is_dirty: false,
             timer: None,

@@ -4,6 +4,8 @@ use super::Shard;
 use super::ask::{Answer, PartitionKey, Question, Refusal};
 use super::collect::{self, Answers};
 use super::connection::RequestContext;
+use super::routing::ReplyTo;
+use super::slots::SlotId;
 use crate::base::Offset;
 use crate::wire::api::delete_records::{
     DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse,
@@ -60,13 +62,12 @@ fn partition_result(partition_index: i32, answer: Option<Answer>) -> DeleteRecor
 }
 
 impl Shard {
-    /// Moves the start of a log of this shard; gives the new start.
-    pub(super) fn delete_records(
-        &mut self,
-        partition: PartitionKey,
-        before: i64,
-    ) -> Result<Offset, Refusal> {
-        let slot = self.partitions.find_open(partition)?;
+    /// Moves the start of a log of this shard, and answers once that is on the disk.
+    pub(super) fn delete_records(&mut self, to: ReplyTo, partition: PartitionKey, before: i64) {
+        let slot = match self.partitions.find_open(partition) {
+            Ok(slot) => slot,
+            Err(code) => return self.give(to, code.into()),
+        };
         let now = self.now;
         let mut out = self.take_log_out();
         let log = &mut self.partitions.get_mut(slot).log;
@@ -75,7 +76,33 @@ impl Shard {
             offset => Offset(offset),
         };
         let start = log.delete_records(before, now, &mut out);
+        match start {
+            Ok(start) => self.partitions.get_mut(slot).deletion_waiters.push((start, to)),
+            Err(error) => {
+                let refusal = Refusal { code: error.code(), message: error.to_string() };
+                self.give(to, Answer::Refused(refusal));
+            }
+        }
         self.drain_log_out(slot, out);
-        start.map_err(|error| Refusal { code: error.code(), message: error.to_string() })
+        self.answer_deletions(slot);
+    }
+
+    /// Answers the deletions of a partition that no crash can take back any more.
+    pub(super) fn answer_deletions(&mut self, slot: SlotId) {
+        let partition = self.partitions.get_mut(slot);
+        let saved = partition.log.saved_log_start();
+        let is_saved = |(start, _): &mut (Offset, ReplyTo)| *start <= saved;
+        let answered: Vec<_> = partition.deletion_waiters.extract_if(.., is_saved).collect();
+        for (start, to) in answered {
+            self.give(to, Answer::LogStart(start));
+        }
+    }
+
+    /// Refuses the deletions of a partition that wait. Their records are gone for now.
+    pub(super) fn refuse_deletions(&mut self, slot: SlotId, refusal: &Refusal) {
+        let waiting = std::mem::take(&mut self.partitions.get_mut(slot).deletion_waiters);
+        for (_, to) in waiting {
+            self.give(to, Answer::Refused(refusal.clone()));
+        }
     }
 }

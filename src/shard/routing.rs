@@ -49,8 +49,7 @@ impl Shard {
                 self.give(to, Answer::of(end, |(epoch, end)| Answer::EpochEnd(epoch, end)));
             }
             Question::DeleteRecords { partition, before } => {
-                let start = self.delete_records(partition, before);
-                self.give(to, Answer::of(start, Answer::LogStart));
+                self.delete_records(to, partition, before);
             }
             Question::DescribeProducers { partition } => {
                 let producers = self.describe_producers(partition);

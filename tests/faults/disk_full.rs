@@ -112,6 +112,7 @@ impl Rig {
         let middle = (self.client.start_offset(of) + self.client.end_offset(of)) / 2;
         self.ledgers[partition as usize].delete_to(middle);
         assert_eq!(self.client.delete_records(of, middle), Ok(middle));
+        self.ledgers[partition as usize].delete_for_good(middle);
     }
 
     /// Waits until a partition takes records again, which needs no restart.

@@ -26,6 +26,7 @@ mod wire_client;
 
 mod amplify;
 mod damage;
+mod deletions;
 mod disk_full;
 mod hostile;
 mod kills;

@@ -15,6 +15,8 @@ pub struct Ledger {
     promised: BTreeMap<i64, Promise>,
     /// No record below this offset needs to be there.
     deleted_to: i64,
+    /// No record below this offset may come back.
+    gone_to: i64,
     durable: i64,
     acknowledged_count: u64,
 }
@@ -80,6 +82,12 @@ impl Ledger {
         self.promised = self.promised.split_off(&self.deleted_to);
     }
 
+    /// The partition says that records below `offset` never come back.
+    pub fn delete_for_good(&mut self, offset: i64) {
+        self.delete_to(offset);
+        self.gone_to = self.gone_to.max(offset);
+    }
+
     /// The first offset that may not go.
     pub fn deleted_to(&self) -> i64 {
         self.deleted_to
@@ -116,6 +124,8 @@ impl Ledger {
         if let Some(first) = self.promised.keys().next() {
             assert!(log_start <= *first, "the log starts at {log_start}; {first} was promised");
         }
+        let gone_to = self.gone_to;
+        assert!(log_start >= gone_to, "what was deleted to {gone_to} came back to {log_start}");
         let mut next = log_start;
         let mut newest: BTreeMap<u64, u64> = BTreeMap::new();
         let mut epoch = -1;

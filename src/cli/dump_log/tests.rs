@@ -169,6 +169,7 @@ fn text_files_are_checked() {
         ("recovery-point-offset-checkpoint", "0\n1\norders 3 17\n"),
         ("log-start-offset-checkpoint", "0\n0\n"),
         ("leader-epoch-checkpoint", "0\n2\n0 0\n1 17\n"),
+        ("log-start-offset", "version: 0\nlog_start_offset: 1234\ncrc32: dd93ada5\n"),
         ("partition.metadata", "version: 0\ntopic_id: AAECAwQFBgcICQoLDA0ODw"),
         ("meta.properties", "version=1\nnode.id=1\ncluster.id=AAECAwQFBgcICQoLDA0ODw\n"),
     ] {

@@ -6,9 +6,9 @@ use crate::base::Offset;
 use crate::io::Io;
 use crate::log::epochs::Epochs;
 use crate::log::error::LogError;
-use crate::log::files::{EPOCHS_NAME, SegmentPart};
+use crate::log::files::{EPOCHS_NAME, SAVED_START_NAME, SegmentPart};
 use crate::log::segment::Segment;
-use crate::log::{checkpoint, producer_snapshot};
+use crate::log::{checkpoint, producer_snapshot, saved_start};
 use std::collections::VecDeque;
 use std::path::Path;
 
@@ -67,8 +67,33 @@ impl<I: Io> Recovery<'_, '_, I> {
         Ok(Offset::ZERO)
     }
 
+    /// Reads where DeleteRecords has moved the log's start, if it has; says whether the file is
+    /// damaged. Then there are still the checkpoints, which may be behind.
+    pub fn load_saved_start(&mut self) -> Result<bool, LogError> {
+        let path = self.directory.join(SAVED_START_NAME);
+        let at = |source| LogError::Io { path: path.clone(), source };
+        let Some(bytes) = self.startup.read_file(&path).map_err(at)? else { return Ok(false) };
+        self.saved_start = saved_start::parse(&bytes);
+        let is_damaged = self.saved_start.is_none();
+        if is_damaged {
+            self.report.rebuilt.push(path);
+        }
+        Ok(is_damaged)
+    }
+
+    /// Writes the file anew in the place of a damaged one.
+    pub fn write_saved_start(&mut self, segments: &VecDeque<Segment>) -> Result<(), LogError> {
+        let path = self.directory.join(SAVED_START_NAME);
+        let start = self.log_start(segments);
+        if self.replace_unless_full(&path, saved_start::encode(start).as_bytes())? {
+            self.saved_start = Some(start);
+        }
+        Ok(())
+    }
+
     /// The first offset of the log: what the checkpoint says, unless that is of a topic of the
-    /// same name that was deleted. The first epoch begins where the log does.
+    /// same name that was deleted. The first epoch begins where the log does. Both may be behind
+    /// what DeleteRecords has saved.
     pub fn log_start(&self, segments: &VecDeque<Segment>) -> Offset {
         let first = segments.front().map_or(Offset::ZERO, |segment| segment.base_offset);
         let end = segments.back().map_or(first, |segment| segment.next_offset);
@@ -76,7 +101,8 @@ impl<I: Io> Recovery<'_, '_, I> {
     }
 
     pub fn known_log_start(&self) -> Option<Offset> {
-        self.hints.log_start.into_iter().chain(self.epochs_start).min()
+        let checkpointed = self.hints.log_start.into_iter().chain(self.epochs_start).min();
+        checkpointed.max(self.saved_start)
     }
 
     /// Brings the epoch checkpoint in line with the log.

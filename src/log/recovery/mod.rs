@@ -38,6 +38,7 @@ use super::files::{SegmentPart, segment_path};
 use super::lifecycle::first_check;
 use super::positions::Mark;
 use super::producer_state::Producers;
+use super::saved_start::SavedStart;
 use super::seal::Sealing;
 use super::segment::Segment;
 use super::tail::Tail;
@@ -71,6 +72,8 @@ struct Recovery<'a, 'io, I: Io> {
     lacks_epochs: bool,
     /// Where the first epoch began, as the checkpoint said.
     epochs_start: Option<Offset>,
+    /// Where the log began when records were last deleted.
+    saved_start: Option<Offset>,
 }
 
 impl Log {
@@ -103,14 +106,19 @@ impl Log {
             epochs_before: Epochs::default(),
             lacks_epochs: false,
             epochs_start: None,
+            saved_start: None,
         };
         recovery.ensure_directory(&identity)?;
         recovery.sync_names()?;
         let listed = recovery.list()?;
         recovery.load_epochs(&listed)?;
+        let is_start_damaged = recovery.load_saved_start()?;
         let scan_from = recovery.load_producers(&listed)?;
         let segments = recovery.open_checked(&listed, scan_from)?;
         recovery.write_epochs(&segments)?;
+        if is_start_damaged {
+            recovery.write_saved_start(&segments)?;
+        }
         recovery.remove_stray_snapshots(&listed, &segments)?;
         Ok(recovery.finish(identity, segments))
     }
@@ -137,6 +145,7 @@ impl<I: Io> Recovery<'_, '_, I> {
             leader_epoch: self.leader_epoch.max(newest_epoch),
             state: State::Open,
             log_start: self.log_start(&segments),
+            saved_start: SavedStart::new(self.saved_start.unwrap_or_default()),
             size_bytes: segments.iter().map(|segment| segment.size).sum(),
             segments,
             log_end: end.offset,

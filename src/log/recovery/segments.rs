@@ -148,10 +148,10 @@ impl<I: Io> Recovery<'_, '_, I> {
         self.resume_from_indexes(scan, scan_from)
     }
 
-    /// Adds an empty segment if there is none, or if records that were durable are missing at the
-    /// end: their offsets are not used again.
+    /// Adds an empty segment if there is none, or if records that were durable or deleted are
+    /// missing at the end: their offsets are not used again.
     fn ensure_active(&mut self, segments: &mut VecDeque<Segment>) -> Result<(), LogError> {
-        let durable = self.durable;
+        let durable = self.durable.max(self.saved_start.unwrap_or_default());
         let base_offset = match segments.back() {
             None => durable,
             Some(last) if last.next_offset < durable => {

@@ -139,9 +139,14 @@ impl Bench {
         self.settle();
     }
 
-    pub fn delete_records(&mut self, before: i64) -> Result<Offset, ReadError> {
+    pub fn begin_delete_records(&mut self, before: i64) -> Result<Offset, ReadError> {
         let result = self.log.delete_records(Offset(before), self.disk.now, &mut self.out);
         self.drain();
+        result
+    }
+
+    pub fn delete_records(&mut self, before: i64) -> Result<Offset, ReadError> {
+        let result = self.begin_delete_records(before);
         self.settle();
         result
     }

@@ -260,8 +260,9 @@ pub(super) const BROKER_KEYS: &[ConfigKey] = &[
         "log.flush.start.offset.checkpoint.interval.ms",
         int(0, I32_MAX),
         Some("60000"),
-        "Accepted for compatibility; without effect, because start offsets are written with the \
-         recovery points.",
+        "Accepted for compatibility; without effect. The checkpoint of start offsets is written \
+         with the recovery points, and decides nothing: where DeleteRecords has moved a log's \
+         start, the partition's directory says so before that is answered.",
     ),
     dynamic(
         "log.index.interval.bytes",

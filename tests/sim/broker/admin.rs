@@ -191,9 +191,11 @@ impl Admin {
                 let response: IncrementalAlterConfigsResponse<'_> = decode(question, body);
                 response.responses[0].error_code
             }
-            Task::DeleteRecords(..) => {
+            Task::DeleteRecords(place, _) => {
                 let response: DeleteRecordsResponse<'_> = decode(question, body);
-                response.topics[0].partitions[0].error_code
+                let result = &response.topics[0].partitions[0];
+                topics.ledger(place).delete_for_good(result.low_watermark);
+                result.error_code
             }
         };
         match (task, ErrorCode::from(code)) {

@@ -12,10 +12,10 @@
 //! topic's flush policy and the kind of crash promise that; an offset never has two records;
 //! offsets have no gap; every record is one that was sent, whole; those of an idempotent producer
 //! come once and in order; nothing at or above the high watermark is served; the log start moves
-//! forward only, and only over records that were deleted or that retention may take; the leader
-//! epoch never goes back. By the producers: each request has its one response, in order, and no
-//! batch is refused without a reason. By the world: the shards keep the contract of the seam. By
-//! the test: all that [`coverage`] lists did happen.
+//! forward only, never back over what DeleteRecords has answered, and only over records that were
+//! deleted or that retention may take; the leader epoch never goes back. By the producers: each
+//! request has its one response, in order, and no batch is refused without a reason. By the world:
+//! the shards keep the contract of the seam. By the test: all that [`coverage`] lists did happen.
 //!
 //! **How to run it.** `PINION_SIM_SEEDS=5000 cargo test --release --test sim broker` runs more
 //! seeds than usual. A failure prints its seed and the command that runs it again:
@@ -99,7 +99,8 @@ fn brokers_keep_their_promises() {
 
 /// Has the seeds run on a disk with a bug until a check notices it.
 fn expect_noticed(what: &str, bug: fn(&mut Disk)) {
-    let expected = ["was lost", "does not start", "cannot be audited", "given to two", "anew"];
+    let expected =
+        ["was lost", "came back", "does not start", "cannot be audited", "given to two", "anew"];
     let seed = std::sync::atomic::AtomicU64::new(0);
     report::expect_noticed(&expected, || {
         for next in 0..20 {

@@ -342,7 +342,7 @@ fn a_lying_disk_is_noticed() {
     let plans: [fn(&mut Disk); 2] =
         [|disk| disk.faults.syncs_lie = true, |disk| disk.faults.directory_syncs_lie = true];
     for plan in plans {
-        report::expect_noticed(&["was lost", "unreadable"], || {
+        report::expect_noticed(&["was lost", "came back", "unreadable"], || {
             for seed in 0..20 {
                 Scenario { plan, ..Scenario::new(seed) }.enumerate();
             }

@@ -181,7 +181,12 @@ impl Process {
             }
             LogFact::LogStartMoved(offset) => ledger.delete_to(offset.0),
             LogFact::Closed | LogFact::Deleted => self.is_ended = true,
-            LogFact::Opened | LogFact::Postponed(_) | LogFact::Advanced | LogFact::Failed(_) => {}
+            LogFact::LogStartSaved(start) => ledger.delete_for_good(start.0),
+            LogFact::Opened
+            | LogFact::Postponed(_)
+            | LogFact::Advanced
+            | LogFact::LogStartUnsaved(_)
+            | LogFact::Failed(_) => {}
         }
     }
 
