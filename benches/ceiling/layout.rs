@@ -54,7 +54,8 @@ impl AckLayout {
         let body = ProduceResponse { responses: smallvec![topic], ..Default::default() };
         let mut frame = Vec::new();
         let header = ResponseHeader { correlation_id: 0 };
-        write_response(&mut frame, &mut Vec::new(), PRODUCE_VERSION, header, &body);
+        write_response(&mut frame, &mut Vec::new(), PRODUCE_VERSION, header, &body)
+            .expect("a short frame");
         let base_offset_at = position(&frame, &MARK.to_be_bytes());
         AckLayout { error_at: base_offset_at - 2, base_offset_at, frame }
     }
@@ -116,7 +117,7 @@ impl FetchedLayout {
         let body = FetchResponse { responses: smallvec![topic], ..Default::default() };
         let (mut head, mut cuts) = (Vec::new(), Vec::new());
         let header = ResponseHeader { correlation_id: 0 };
-        write_response(&mut head, &mut cuts, FETCH_VERSION, header, &body);
+        write_response(&mut head, &mut cuts, FETCH_VERSION, header, &body).expect("a short frame");
         let tail = head.split_off(cuts.first().map_or(head.len(), |cut| cut.at));
         FetchedLayout { head, tail }
     }

@@ -7,6 +7,7 @@ use crate::base::{LeaderEpoch, Monotonic, Offset, PartitionIndex, ShardId, Times
 use crate::log::{ActiveProducer, ReadPlan};
 use crate::metadata::Topic;
 use crate::wire::ErrorCode;
+use crate::wire::frame::FrameTooLong;
 use crate::wire::record_batch::BatchHeader;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -155,6 +156,8 @@ pub enum Answer {
     Logs(Vec<LogDescription>),
     /// To [`Question::Control`]: the whole reply.
     Encoded(Vec<u8>),
+    /// To [`Question::Control`]: the reply cannot be sent.
+    TooLong(FrameTooLong),
     /// To [`Question::Control`]: the request cannot be read.
     Malformed,
     /// To [`Question::CreateMissing`]: the topics exist, or cannot.

@@ -265,25 +265,30 @@ impl Connection {
         }
     }
 
-    /// As [`Connection::answer`], and without a buffer in between where its turn has come.
-    pub fn answer_with(
+    /// As [`Connection::answer`], and without a buffer in between where its turn has come. If
+    /// `write` fails, it must have written nothing; the request stays unanswered.
+    ///
+    /// # Errors
+    /// That of `write`.
+    pub fn answer_with<E>(
         &mut self,
         number: u64,
         now: Monotonic,
         mut spare: impl FnMut() -> Gather,
         mut on_done: impl FnMut(&RequestContext, Option<RequestTimes>),
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
         if number == self.first_number && number < self.answered_below {
-            self.outbox.encode(&mut spare, write);
+            self.outbox.encode(&mut spare, write)?;
             self.pending[0].times.note_ready(now);
             self.finish_first(&mut on_done);
             self.release(spare, on_done);
         } else {
             let mut frame = Vec::new();
-            write(&mut frame);
+            write(&mut frame)?;
             self.answer(number, Reply::Encoded(frame), now, spare, on_done);
         }
+        Ok(())
     }
 
     fn release(
@@ -385,11 +390,42 @@ mod tests {
         }
         assert!(sent(&mut connection).is_empty());
         let note = |c: &RequestContext, _: Option<RequestTimes>| done.push(c.correlation_id);
-        connection.answer_with(0, Monotonic(0), Gather::default, note, |bytes| bytes.push(0));
+        let answered = connection.answer_with(0, Monotonic(0), Gather::default, note, |bytes| {
+            bytes.push(0);
+            Ok::<(), ()>(())
+        });
+        assert_eq!(answered, Ok(()));
         assert_eq!(sent(&mut connection), [0, 2]);
         assert_eq!(done, [0, 1, 2]);
         assert_eq!((connection.pending_count(), connection.bytes_pending()), (1, 10));
         connection.answer(3, Reply::Encoded(vec![3]), Monotonic(0), Gather::default, |_, _| {});
         assert_eq!(sent(&mut connection), [3]);
+    }
+
+    /// Goal: from the request on that is not to be answered, nothing is, whether its reply is made
+    /// later or cannot be made; what is owed is what came before.
+    #[test]
+    fn nothing_is_answered_from_a_bad_request_on() {
+        let mut connection = connection_with(4);
+        let answer = |connection: &mut Connection, number: u64| {
+            let reply = Reply::Encoded(vec![number as u8]);
+            connection.answer(number, reply, Monotonic(0), Gather::default, |_, _| {});
+        };
+        answer(&mut connection, 3);
+        connection.answer_only_below(2);
+        answer(&mut connection, 2);
+        answer(&mut connection, 1);
+        assert!(connection.owes_replies() && sent(&mut connection).is_empty());
+        let refused = connection.answer_with(
+            0,
+            Monotonic(0),
+            Gather::default,
+            |_, _| {},
+            |_| Err("too long"),
+        );
+        assert_eq!(refused, Err("too long"));
+        connection.answer_only_below(0);
+        assert!(!connection.owes_replies());
+        assert!(connection.next_send().is_none(), "an answer that failed leaves nothing to send");
     }
 }

@@ -55,9 +55,9 @@ pub struct Decision {
     /// What was refused, one code for each item.
     pub errors: Vec<ErrorCode>,
     /// The reply, once they are in effect.
-    pub frame: Vec<u8>,
+    pub answer: Answer,
     /// The reply if they cannot be made durable.
-    pub failure: Vec<u8>,
+    pub failure: Answer,
 }
 
 impl Decision {
@@ -71,10 +71,12 @@ impl Decision {
     ) -> Decision {
         let encode = |response: &M| {
             let mut frame = Vec::new();
-            encode_frame(&mut frame, &mut Vec::new(), context, response);
-            frame
+            match encode_frame(&mut frame, &mut Vec::new(), context, response) {
+                Ok(()) => Answer::Encoded(frame),
+                Err(error) => Answer::TooLong(error),
+            }
         };
-        Decision { changes, errors, frame: encode(response), failure: encode(failure) }
+        Decision { changes, errors, answer: encode(response), failure: encode(failure) }
     }
 }
 
@@ -168,8 +170,7 @@ impl Shard {
                 for error in &decision.errors {
                     self.metrics.error(context.api.code(), error.code());
                 }
-                let failure = Answer::Encoded(decision.failure);
-                self.carry_out(to, decision.changes, Answer::Encoded(decision.frame), failure);
+                self.carry_out(to, decision.changes, decision.answer, decision.failure);
             }
             None => self.give(to, Answer::Malformed),
         }

@@ -45,7 +45,11 @@ impl Outbox {
         let Some(Outgoing::Bytes(gather)) = self.queue.back_mut() else {
             unreachable!("bytes were pushed above");
         };
-        gather.encode(write)
+        let result = gather.encode(write);
+        if gather.is_empty() {
+            self.queue.pop_back();
+        }
+        result
     }
 
     /// Appends a file's range.

@@ -77,6 +77,7 @@ impl Shard {
     pub(super) fn on_answer(&mut self, key: RequestKey, part: u32, answer: Answer) {
         match answer {
             Answer::Encoded(frame) => return self.reply(key, Reply::Encoded(frame)),
+            Answer::TooLong(error) => return self.refuse_to_answer(key, error),
             Answer::Malformed => return self.refuse(key, "malformed request"),
             Answer::RefusedSilently => return self.refuse_silently(key),
             _ => {}

@@ -273,14 +273,10 @@ fn length_size_min(shape: Shape) -> usize {
     if shape.flexible { 1 } else { 4 }
 }
 
-/// Writes the length of bytes or the count of an array; `None` is null.
-///
-/// # Panics
-/// Beyond `i32::MAX`: the broker's own limits keep every message far below that.
+/// Writes the length of bytes or the count of an array; `None` is null. Where it does not fit, the
+/// frame is too long, and is refused when it ends.
 pub(super) fn put_length<S: Sink>(sink: &mut S, length: Option<usize>, shape: Shape) {
-    let length = length.map_or(-1, |length| {
-        i32::try_from(length).expect("messages are limited to less than 2 GiB")
-    });
+    let length = length.map_or(-1, |length| i32::try_from(length).unwrap_or(i32::MAX));
     if shape.flexible {
         put_unsigned_varint(sink, (length as u32).wrapping_add(1));
     } else {

@@ -19,6 +19,14 @@ pub enum FrameError {
     TooLarge { length: u32, max: u32 },
 }
 
+/// A frame of 2 GiB or more, whose length does not fit its field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a frame of {length} bytes, more than its length can say")]
+pub struct FrameTooLong {
+    /// What the length would be.
+    pub length: u64,
+}
+
 /// The length of the frame at the start of `bytes`, without its own [`LENGTH_SIZE`] bytes; `None`
 /// if there are too few bytes yet to tell.
 pub fn frame_length(bytes: &[u8], max: u32) -> Result<Option<u32>, FrameError> {
@@ -50,36 +58,49 @@ impl OpenFrame {
     /// [`Self::begin`], and `deferred` bytes that will be spliced in. Returns the bytes that the
     /// frame takes on the wire, its length included.
     ///
-    /// # Panics
-    /// If the frame is 2 GiB or larger: the broker's own limits keep every frame far below that.
-    pub fn end(self, buffer: &mut [u8], deferred: u64) -> u64 {
+    /// # Errors
+    /// [`FrameTooLong`]; nothing of the frame is left in the buffer then.
+    pub fn end(self, buffer: &mut Vec<u8>, deferred: u64) -> Result<u64, FrameTooLong> {
         let body = self.start + LENGTH_SIZE;
         let length = (buffer.len() - body) as u64 + deferred;
-        let field = i32::try_from(length).expect("frames are limited to less than 2 GiB");
+        let Ok(field) = i32::try_from(length) else {
+            buffer.truncate(self.start);
+            return Err(FrameTooLong { length });
+        };
         buffer[self.start..body].copy_from_slice(&field.to_be_bytes());
-        length + LENGTH_SIZE as u64
+        Ok(length + LENGTH_SIZE as u64)
     }
 }
 
 /// Appends a whole response to `buffer`: length, header, body. Adds to `cuts` where deferred
 /// records belong. Returns the bytes that the frame takes on the wire, deferred ones too.
+///
+/// # Errors
+/// [`FrameTooLong`]; nothing of the response is left in `buffer` and `cuts` then.
 pub fn write_response<'a, M: Message<'a>>(
     buffer: &mut Vec<u8>,
     cuts: &mut Vec<Cut>,
     version: i16,
     header: ResponseHeader,
     body: &M,
-) -> u64 {
+) -> Result<u64, FrameTooLong> {
     let cuts_before = cuts.len();
     let frame = OpenFrame::begin(buffer);
     let mut writer = Writer::new(buffer, cuts);
     header.encode(&mut writer, M::KEY, version);
     body.encode(&mut writer, version);
     let deferred = cuts[cuts_before..].iter().map(|cut| u64::from(cut.length)).sum();
-    frame.end(buffer, deferred)
+    let size = frame.end(buffer, deferred);
+    if size.is_err() {
+        cuts.truncate(cuts_before);
+    }
+    size
 }
 
 /// Appends a whole request to `buffer`: length, header, body.
+///
+/// # Panics
+/// If the request is 2 GiB or longer: no broker takes one.
 pub fn write_request<'a, R: Request<'a>>(
     buffer: &mut Vec<u8>,
     version: i16,
@@ -95,7 +116,7 @@ pub fn write_request<'a, R: Request<'a>>(
     header.encode(&mut writer);
     body.encode(&mut writer, version);
     debug_assert!(cuts.is_empty(), "no request has deferred records");
-    frame.end(buffer, 0);
+    frame.end(buffer, 0).expect("no request is that long");
 }
 
 #[cfg(test)]
@@ -131,6 +152,25 @@ mod tests {
         FetchResponse { responses: smallvec![topic], ..Default::default() }
     }
 
+    /// Goal: a response whose length has no room in its field is an error that leaves nothing
+    /// behind, and one of just the largest length is none.
+    #[test]
+    fn a_response_that_is_too_long_is_refused() {
+        let header = ResponseHeader { correlation_id: 3 };
+        let (mut buffer, mut cuts) = (b"before".to_vec(), Vec::new());
+        let body = fetch_response(Records::Deferred { length: 1 << 30 });
+        let refused = write_response(&mut buffer, &mut cuts, 12, header, &body);
+        let FrameTooLong { length } = refused.expect_err("2 GiB of records and more");
+        assert!(length > 1 << 31, "{length}");
+        assert_eq!((&buffer[..], &cuts[..]), (&b"before"[..], &[][..]));
+
+        let rest = length - (1 << 31);
+        let frame = OpenFrame::begin(&mut buffer);
+        buffer.resize(b"before".len() + LENGTH_SIZE + rest as usize, 0);
+        let deferred = i32::MAX as u64 - rest;
+        assert_eq!(frame.end(&mut buffer, deferred), Ok(i32::MAX as u64 + LENGTH_SIZE as u64));
+    }
+
     /// Splicing the records in at the cuts yields the very bytes of a response with the records in
     /// it, for a version without and one with tagged fields after the records.
     #[test]
@@ -140,12 +180,13 @@ mod tests {
             let header = ResponseHeader { correlation_id: 3 };
             let (mut whole, mut cuts) = (b"before".to_vec(), Vec::new());
             let body = fetch_response(Records::Inline(records));
-            write_response(&mut whole, &mut cuts, version, header, &body);
+            write_response(&mut whole, &mut cuts, version, header, &body).expect("short");
             assert_eq!(cuts, []);
 
             let mut prefix = b"before".to_vec();
             let body = fetch_response(Records::Deferred { length: records.len() as u32 });
-            let size = write_response(&mut prefix, &mut cuts, version, header, &body);
+            let size =
+                write_response(&mut prefix, &mut cuts, version, header, &body).expect("short");
             assert_eq!(cuts.len(), 2);
             for cut in cuts.iter().rev() {
                 assert_eq!(cut.length as usize, records.len());
@@ -160,7 +201,8 @@ mod tests {
     fn an_empty_deferred_set_is_no_cut() {
         let (mut buffer, mut cuts) = (Vec::new(), Vec::new());
         let body = fetch_response(Records::Deferred { length: 0 });
-        write_response(&mut buffer, &mut cuts, 11, ResponseHeader::default(), &body);
+        write_response(&mut buffer, &mut cuts, 11, ResponseHeader::default(), &body)
+            .expect("short");
         assert_eq!(cuts, []);
     }
 

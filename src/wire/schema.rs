@@ -291,7 +291,8 @@ pub(super) fn write_tagged<T: super::field::Encode, S: Sink>(
 ) {
     let mut measure = super::Measure::default();
     value.write(&mut measure, shape);
-    let size = u32::try_from(measure.size).expect("messages are limited to less than 2 GiB");
+    // Where it does not fit, the frame is too long, and is refused when it ends.
+    let size = u32::try_from(measure.size).unwrap_or(u32::MAX);
     super::field::put_unsigned_varint(sink, tag);
     super::field::put_unsigned_varint(sink, size);
     value.write(sink, shape);

@@ -139,6 +139,7 @@ fn a_frame_of_fetch_17() {
         ..Default::default()
     };
     let (mut frame, mut cuts) = (Vec::new(), Vec::new());
-    write_response(&mut frame, &mut cuts, 17, ResponseHeader { correlation_id: 9 }, &response);
+    let header = ResponseHeader { correlation_id: 9 };
+    write_response(&mut frame, &mut cuts, 17, header, &response).expect("a short frame");
     assert_eq!(frame, golden("fetch-response-frame-17"));
 }
