@@ -33,6 +33,8 @@ mod draft;
 mod ending;
 mod epochs;
 mod fetch;
+mod fetch_waiters;
+mod fetches;
 mod images;
 mod init_producer_id;
 mod list_offsets;
@@ -81,11 +83,11 @@ use closing::Closing;
 use connection::{Connection, RequestKey};
 use controller::Controller;
 use directories::Directories;
+use fetches::Fetches;
 use log_dirs::DiskSpace;
 use lookups::Lookups;
 use memory::ReceiveMemory;
 use partitions::Partitions;
-use reads::FetchTask;
 use replies::SpareGathers;
 use slots::{SlotId, Slots};
 use stages::TurnStages;
@@ -122,7 +124,7 @@ pub struct Shard {
     /// Logs that are being made or deleted.
     unsettled_logs: usize,
     directories: Directories,
-    fetches: Slots<FetchTask>,
+    fetches: Fetches,
     lookups: Lookups,
 
     controller: Option<Controller>,
@@ -132,7 +134,6 @@ pub struct Shard {
     disk_full_at: Option<Monotonic>,
 
     dirty_connections: Vec<SlotId>,
-    dirty_fetches: Vec<SlotId>,
     dirty_logs: Vec<SlotId>,
     metadata_is_dirty: bool,
     turn_stages: TurnStages,

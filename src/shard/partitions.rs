@@ -3,6 +3,7 @@
 use super::append_waiters::AppendWaiters;
 use super::ask::PartitionKey;
 use super::directories::DirectoryName;
+use super::fetch_waiters::FetchWaiters;
 use super::routing::ReplyTo;
 use super::slots::{SlotId, Slots};
 use crate::base::{Monotonic, Offset};
@@ -28,8 +29,8 @@ pub struct Partition {
     /// Answers to DeleteRecords that wait until the log's start is on the disk, and the start that
     /// each names.
     pub deletion_waiters: Vec<(Offset, ReplyTo)>,
-    /// Fetches that wait for records; some may be gone.
-    pub fetch_waiters: Vec<SlotId>,
+    /// Fetches that wait for records.
+    pub fetch_waiters: FetchWaiters,
     /// Whether its log may have something to write at the end of this turn.
     pub is_dirty: bool,
     /// When its log wants to be called next, if a timer is set for that.
@@ -127,7 +128,7 @@ impl Partitions {
             state,
             append_waiters: AppendWaiters::default(),
             deletion_waiters: Vec::new(),
-            fetch_waiters: Vec::new(),
+            fetch_waiters: FetchWaiters::default(),
             is_dirty: false,
             timer: None,
             counted,

@@ -21,7 +21,12 @@ const LOOKUPS_MAX: u32 = 8;
 /// A fetch that this shard serves for some connection.
 #[derive(Debug)]
 pub struct FetchTask {
-    to: ReplyTo,
+    /// Where the answer goes.
+    pub to: ReplyTo,
+    /// Whether it could not be answered when it came.
+    pub has_waited: bool,
+    /// Whether it is to be looked at again.
+    pub is_woken: bool,
     partitions: Vec<FetchPartition>,
     parts: Vec<FetchedPart>,
     states: Vec<PartState>,
@@ -32,7 +37,6 @@ pub struct FetchTask {
     is_watching: bool,
     /// A partition has moved since the parts were planned.
     has_news: bool,
-    is_dirty: bool,
     has_failed: bool,
     bytes_planned: u32,
     lookups: u32,
@@ -59,6 +63,8 @@ impl Shard {
         let parts = parts.map(|wanted| FetchedPart::failed(wanted.entry, ErrorCode::None));
         let task = FetchTask {
             to,
+            has_waited: false,
+            is_woken: false,
             parts: parts.collect(),
             partitions: question.partitions,
             states: vec![PartState::Open; count],
@@ -68,7 +74,6 @@ impl Shard {
             is_urgent: wait_ms == 0,
             is_watching: false,
             has_news: false,
-            is_dirty: false,
             has_failed: false,
             bytes_planned: 0,
             lookups: 0,
@@ -79,8 +84,7 @@ impl Shard {
 
     /// Answers the fetch of this request soon, with what there is.
     pub(super) fn hurry_fetch(&mut self, to: ReplyTo) {
-        let task = self.fetches.iter().find(|(_, task)| task.to == to);
-        if let Some((id, _)) = task {
+        if let Some(id) = self.fetches.of_request(to) {
             self.expire_fetch(id);
         }
     }
@@ -92,28 +96,17 @@ impl Shard {
     fn expire_fetch(&mut self, id: SlotId) {
         if let Some(task) = self.fetches.get_mut(id) {
             task.is_urgent = true;
-            self.mark_fetch(id);
+            self.fetches.wake(id);
         }
     }
 
-    /// Has a waiting fetch looked at before this turn ends.
-    pub(super) fn mark_fetch(&mut self, id: SlotId) {
-        if let Some(task) = self.fetches.get_mut(id)
-            && !task.is_dirty
-        {
-            task.is_dirty = true;
-            self.dirty_fetches.push(id);
+    /// Looks at the fetches that have news, `count_max` at most; says at how many.
+    pub(super) fn advance_woken_fetches(&mut self, count_max: usize) -> usize {
+        for count in 0..count_max {
+            let Some(id) = self.fetches.pop_woken() else { return count };
+            self.advance_fetch(id);
         }
-    }
-
-    /// Looks at the fetches whose partitions moved.
-    pub(super) fn advance_dirty_fetches(&mut self) {
-        while let Some(id) = self.dirty_fetches.pop() {
-            if let Some(task) = self.fetches.get_mut(id) {
-                task.is_dirty = false;
-                self.advance_fetch(id);
-            }
-        }
+        count_max
     }
 
     fn advance_fetch(&mut self, id: SlotId) {
@@ -123,7 +116,7 @@ impl Shard {
         }
         self.plan_parts(id, &mut task);
         if task.lookups == 0 && task.is_enough() {
-            self.fetches.retire(id);
+            self.fetches.retire(id, &task);
             if task.is_watching {
                 self.metrics.counters.fetches_waiting -= 1;
             }
@@ -213,7 +206,7 @@ impl Shard {
         task.lookups -= 1;
         self.take_step(id, &mut task, index as usize, step);
         self.fetches.put_back(id, task);
-        self.mark_fetch(id);
+        self.fetches.wake(id);
     }
 
     /// Puts the task into the lists of its partitions, and sets its deadline.
@@ -223,24 +216,22 @@ impl Shard {
         self.timers.set(task.deadline, Timer::FetchDeadline(id));
         for wanted in &task.partitions {
             if let Ok(slot) = self.partitions.find_open(wanted.partition) {
-                let fetches = &self.fetches;
-                let watchers = &mut self.partitions.get_mut(slot).fetch_waiters;
-                watchers.retain(|waiter| fetches.get(*waiter).is_some());
-                watchers.push(id);
+                let waiters = &mut self.partitions.get_mut(slot).fetch_waiters;
+                waiters.push(id, |waiter| self.fetches.is_there(waiter));
             }
         }
     }
 
     /// Wakes the fetches that wait on a partition.
     pub(super) fn wake_fetches(&mut self, slot: SlotId) {
-        let waiters = std::mem::take(&mut self.partitions.get_mut(slot).fetch_waiters);
-        for id in &waiters {
-            if let Some(task) = self.fetches.get_mut(*id) {
+        let fetches = &mut self.fetches;
+        self.partitions.get_mut(slot).fetch_waiters.sweep(|id| match fetches.get_mut(id) {
+            Some(task) => {
                 task.has_news = true;
-                self.mark_fetch(*id);
+                fetches.wake(id)
             }
-        }
-        self.partitions.get_mut(slot).fetch_waiters = waiters;
+            None => false,
+        });
     }
 }
 

@@ -11,7 +11,7 @@ use crate::base::ShardId;
 use crate::io::Op;
 
 /// Where an answer goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReplyTo {
     /// The shard of the connection.
     pub shard: ShardId,

@@ -61,7 +61,7 @@ impl Shard {
                 self.mark_connection(id);
             }
         }
-        for fetch in self.fetches.ids().collect::<Vec<SlotId>>() {
+        for fetch in self.fetches.ids() {
             self.on_fetch_deadline(fetch);
         }
     }

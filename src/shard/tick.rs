@@ -39,6 +39,11 @@ pub enum Progress {
 /// How soon to look again when a mailbox or the receive memory was full.
 const CONGESTION_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
 
+/// Fetches that one turn looks at again. An append may wake thousands, each of which plans reads
+/// and sends a response; the others have the next turns, so that what comes meanwhile is not held
+/// up by all of them.
+const WOKEN_PER_TURN_MAX: usize = 256;
+
 impl Shard {
     /// Runs one turn. Sleeps in `io` when there is nothing to do.
     pub fn tick<I: Io>(&mut self, io: &mut I) -> Progress {
@@ -81,7 +86,7 @@ impl Shard {
 
     /// Until when there is nothing to do: the past if there is something already.
     fn sleep_until(&mut self) -> Option<Monotonic> {
-        if !self.mail.fall_asleep() {
+        if self.fetches.has_woken() || !self.mail.fall_asleep() {
             return Some(Monotonic(0));
         }
         let deadline = self.timers.next_deadline();
@@ -157,19 +162,22 @@ impl Shard {
         }
     }
 
-    /// Does what this turn's events have left to do, until nothing is left.
+    /// Does what this turn's events have left to do, until nothing is left but fetches for which
+    /// another turn is early enough.
     ///
     /// Writes come last, so that everything that arrived in this turn shares them.
     fn settle(&mut self) {
         self.retry_memory_queue();
+        let mut fetches_left = WOKEN_PER_TURN_MAX;
         loop {
             self.serve_dirty_connections();
-            self.advance_dirty_fetches();
+            fetches_left -= self.advance_woken_fetches(fetches_left);
             if self.dirty_connections.is_empty() {
                 self.flush_dirty_logs();
                 self.flush_metadata();
             }
-            if self.dirty_connections.is_empty() && self.dirty_fetches.is_empty() {
+            let has_fetches = fetches_left > 0 && self.fetches.has_woken();
+            if self.dirty_connections.is_empty() && !has_fetches {
                 return;
             }
         }

@@ -131,3 +131,24 @@ fn waiting_fetches_of_closed_connections_are_forgotten() {
     assert_eq!(producer.end_offset(("t", 0)), 100);
     assert_eq!(producer.end_offset(("t", 1)), 100);
 }
+
+/// Goal: one append ends the wait of more consumers than a shard serves in a turn, and each gets
+/// the record; so does the next append, for those that have come again.
+#[test]
+fn an_append_reaches_all_that_wait() {
+    const CONSUMERS: usize = 600;
+    let (broker, mut producer) = start();
+    producer.create_topic("t", 1, &[]);
+    let connect = || WireClient::connect(&broker.bootstrap());
+    let mut consumers: Vec<WireClient> = std::iter::repeat_with(connect).take(CONSUMERS).collect();
+    for offset in 0..3 {
+        let request = Fetch::from("t", 0, offset).waiting(LONG_MS, 1).request();
+        let fetches: Vec<i32> =
+            consumers.iter_mut().map(|consumer| consumer.send(12, &request).unwrap()).collect();
+        assert_eq!(producer.append(("t", 0), &batch("v", 1)), offset);
+        for (consumer, fetch) in consumers.iter_mut().zip(fetches) {
+            let fetched = &consumer.end_fetch(fetch).unwrap()[0];
+            assert_eq!(fetched.values()[0].0, offset);
+        }
+    }
+}
