@@ -21,6 +21,8 @@ pub struct Ask {
     pub key: RequestKey,
     /// Which of the request's questions it is.
     pub part: u32,
+    /// The version of the image that the asker went by.
+    pub image_version: u64,
     /// What is asked.
     pub question: Question,
 }

@@ -60,6 +60,7 @@ impl Shard {
             }
         }
         self.report_applied();
+        self.serve_early_asks();
     }
 
     fn make_logs(&mut self, topic: &Arc<Topic>) {

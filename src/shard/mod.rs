@@ -78,6 +78,7 @@ use crate::io::{Completion, Op, Socket, Token};
 use crate::log::LogOut;
 use crate::metadata::Image;
 use crate::metrics::{ShardMetrics, Snapshot};
+use ask::Ask;
 use checkpoint::Checkpoints;
 use closing::Closing;
 use connection::{Connection, RequestKey};
@@ -106,6 +107,9 @@ pub struct Shard {
     settings: Arc<Settings>,
     /// The image in effect.
     image: Arc<Image>,
+    /// Questions of shards that have a newer image already, in the order of their coming; bounded
+    /// by the requests that clients may have in flight.
+    early_asks: VecDeque<Ask>,
     /// The clocks, as of this turn.
     now: Now,
     closing: Closing,

@@ -87,6 +87,7 @@ impl Shard {
             id,
             settings,
             image,
+            early_asks: Default::default(),
             now: Default::default(),
             closing: Closing::new(id, CONTROLLER, mail.shard_count()),
             mail,
