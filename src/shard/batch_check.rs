@@ -58,8 +58,7 @@ pub fn check_batch(
         return Err(Refusal { code: ErrorCode::UnknownTopicOrPartition, message }.into());
     }
     if request.transactional_id.is_some() {
-        let message = "transactions are not supported by this broker".to_owned();
-        return Err(Refusal { code: ErrorCode::TransactionalIdAuthorizationFailed, message }.into());
+        return Err(transactional());
     }
     let wanted = topic.log_config.min_insync_replicas;
     if request.acks == ACKS_ALL && wanted > REPLICA_COUNT {
@@ -73,6 +72,9 @@ pub fn check_batch(
     let records = data.records.unwrap_or_default();
     let produced = inspect_produced(records)
         .map_err(|error| Refusal { code: error.error_code(), message: error.to_string() })?;
+    if produced.header.is_transactional() {
+        return Err(transactional());
+    }
     if produced.header.compression() == Compression::Zstd && version < ZSTD_VERSION {
         let message = format!("zstd needs Produce version {ZSTD_VERSION}, not {version}");
         return Err(Refusal { code: ErrorCode::UnsupportedCompressionType, message }.into());
@@ -84,6 +86,12 @@ pub fn check_batch(
     }
     let index = PartitionIndex(data.index);
     Ok((PartitionKey { topic: topic.id, index }, repaired(&produced)))
+}
+
+/// The refusal of a part of a transaction.
+fn transactional() -> Rejection {
+    let message = "transactions are not supported by this broker".to_owned();
+    Refusal { code: ErrorCode::TransactionalIdAuthorizationFailed, message }.into()
 }
 
 /// The header with the greatest timestamp of the records, whatever the producer wrote there: some

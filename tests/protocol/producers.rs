@@ -5,6 +5,7 @@ use crate::wire_client::{WireClient, idempotent_batch};
 use pinion::wire::ErrorCode;
 use pinion::wire::api::describe_producers::{DescribeProducersRequest, TopicRequest};
 use pinion::wire::api::init_producer_id::InitProducerIdRequest;
+use pinion::wire::record_batch::BatchBuilder;
 use smallvec::smallvec;
 use std::collections::HashSet;
 
@@ -64,6 +65,20 @@ fn transactional_ids_are_refused() {
         assert_ne!(response.error_code, 0, "InitProducerId {version}");
         assert_eq!(response.producer_id, -1);
     }
+}
+
+/// Goal: a batch of a transaction is refused, although its request names no transactional id:
+/// nothing would ever end it, and readers of committed records would wait there for ever.
+#[test]
+fn batches_of_transactions_are_refused() {
+    let (_broker, mut client) = start();
+    client.create_topic("t", 1, &[]);
+    let (id, epoch) = client.init_producer_id();
+    let mut batch = BatchBuilder::new().producer(id, epoch, 0).transactional();
+    batch.append(1, None, Some(b"value"), &[]);
+    let refused = client.produce(T, &batch.build()).error;
+    assert_eq!(refused, ErrorCode::TransactionalIdAuthorizationFailed);
+    assert_eq!(client.end_offset(T), 0);
 }
 
 /// Goal: a duplicate of one of the last five batches gets its original offset; an older one and a
