@@ -102,6 +102,7 @@ impl Log {
         let last_offset = pending.last_offset;
         if header.has_producer_id() {
             self.producers.append(&stamped, base_offset, now.wall);
+            self.producers.limit(self.config.producer_ids_max);
         }
         let segment = self.active_mut();
         segment.assigned_size += pending.size();

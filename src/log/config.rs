@@ -45,6 +45,9 @@ pub struct LogConfig {
     pub preallocate: bool,
     /// `producer.id.expiration.ms` of the broker: producers idle for longer are forgotten.
     pub producer_id_expiration_ms: i64,
+    /// `pinion.log.producer.ids.max` of the broker: of more producers, those are forgotten that
+    /// have not appended for longest.
+    pub producer_ids_max: usize,
     /// Bytes at the end of a log that count as being in the page cache, where this process wrote
     /// them.
     pub resident_window_bytes: u64,
@@ -116,6 +119,7 @@ impl Default for LogConfig {
             file_delete_delay_ms: 60_000,
             preallocate: false,
             producer_id_expiration_ms: 86_400_000,
+            producer_ids_max: 10_000,
             resident_window_bytes: 256 << 20,
             verify_cold_reads: true,
         }

@@ -4,7 +4,11 @@ use super::error::AppendError;
 use crate::base::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 use crate::wire::record_batch::BatchHeader;
 use smallvec::SmallVec;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+
+/// Of a limit that is passed, one part in so many is made room of at once: so one look at all
+/// producers serves many new ones.
+const ROOM_PARTS: usize = 16;
 
 /// Batches remembered for each producer: as many as a client may have in flight.
 pub const BATCHES_MAX: usize = 5;
@@ -116,6 +120,11 @@ impl ProducerEntry {
             transaction_start: None,
             touched_at: Timestamp::NONE,
         }
+    }
+
+    /// The offset of its last record, if it is known.
+    fn last_offset(&self) -> Option<Offset> {
+        self.batches.last().map(|batch| batch.last_offset)
     }
 
     fn note(&mut self, epoch: ProducerEpoch, batch: ProducerBatch) {
@@ -264,6 +273,30 @@ impl Producers {
         }
     }
 
+    /// Forgets producers if there are more than `count_max`: those whose last record is oldest.
+    /// Those with an append that could be undone, or with an open transaction, are kept; they may
+    /// pass the limit.
+    pub fn limit(&mut self, count_max: usize) {
+        let room = count_max / ROOM_PARTS;
+        if self.entries.len() > count_max {
+            let unsettled: HashSet<_> = self.undo.iter().map(|undo| undo.producer_id).collect();
+            let may_go = self
+                .entries
+                .iter()
+                .filter(|(id, entry)| entry.transaction_start.is_none() && !unsettled.contains(id));
+            let ages = may_go.map(|(id, entry)| (entry.last_offset(), *id)).collect();
+            for id in oldest(ages, self.entries.len() - (count_max - room)) {
+                self.entries.remove(&id);
+            }
+        }
+        if self.undone.len() > count_max {
+            let ages = self.undone.iter().map(|(id, undone)| (undone.at, *id)).collect();
+            for id in oldest(ages, self.undone.len() - (count_max - room)) {
+                self.undone.remove(&id);
+            }
+        }
+    }
+
     /// Puts back a producer from a snapshot.
     pub fn restore(&mut self, producer_id: ProducerId, entry: ProducerEntry) {
         self.entries.insert(producer_id, entry);
@@ -292,6 +325,15 @@ impl Producers {
             transaction_start: entry.transaction_start.map_or(-1, |offset| offset.0),
         })
     }
+}
+
+/// The `count` producers with the least ages, or all if there are no more.
+fn oldest<A: Ord>(mut ages: Vec<(A, ProducerId)>, count: usize) -> Vec<ProducerId> {
+    if count < ages.len() {
+        ages.select_nth_unstable(count);
+        ages.truncate(count);
+    }
+    ages.into_iter().map(|(_, id)| id).collect()
 }
 
 #[cfg(test)]
@@ -420,6 +462,30 @@ mod tests {
         assert_eq!(append(&mut producers, &mut end, header(0, 6, 1)), Ok(2));
         producers.undo(Offset(0));
         assert_eq!(append(&mut producers, &mut end, header(1, 0, 1)), Ok(3));
+    }
+
+    /// Goal: what could still be undone is not forgotten, and what was undone is bounded too.
+    #[test]
+    fn the_limit_spares_what_is_in_flight() {
+        let (mut producers, mut end) = (Producers::default(), 0);
+        for producer_id in 0..50 {
+            let header = BatchHeader { producer_id, ..header(0, 0, 1) };
+            append(&mut producers, &mut end, header).unwrap();
+            producers.limit(20);
+        }
+        assert_eq!(producers.active().count(), 50);
+        producers.settle(Offset(45));
+        producers.limit(20);
+        let known: Vec<i64> = producers.iter_sorted().iter().map(|(id, _)| id.0).collect();
+        assert_eq!(known, (31..50).collect::<Vec<_>>());
+        for producer_id in 50..100 {
+            let header = BatchHeader { producer_id, ..header(0, 0, 1) };
+            append(&mut producers, &mut end, header).unwrap();
+        }
+        producers.undo(Offset(45));
+        producers.limit(20);
+        assert!(producers.undone.len() <= 20);
+        assert_eq!(producers.active().count(), 14);
     }
 
     /// Goal: producers expire when due and not before, by this process's clock.

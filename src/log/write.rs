@@ -282,6 +282,7 @@ impl Log {
         self.writes.in_flight.clear();
         self.log_end = from;
         self.producers.undo(from);
+        self.producers.limit(self.config.producer_ids_max);
         while self.segments.len() > 1 && self.active().file.is_none() {
             self.segments.pop_back();
         }

@@ -16,6 +16,7 @@ pub fn resolve(broker: &Configs<'_>) -> LogConfig {
     let mut config = LogConfig {
         retention_check_interval_ms: size(interval),
         producer_id_expiration_ms: broker.broker_number("producer.id.expiration.ms"),
+        producer_ids_max: size(broker.broker_number("pinion.log.producer.ids.max")) as usize,
         resident_window_bytes: size(resident),
         verify_cold_reads: broker.broker_flag("pinion.log.verify.reads"),
         ..LogConfig::default()

@@ -1,7 +1,8 @@
 //! Idempotent producers: ids, sequences, duplicates, epochs (KIP-98).
 
-use crate::start;
+use crate::support::broker::BrokerOptions;
 use crate::wire_client::{WireClient, idempotent_batch};
+use crate::{start, start_with};
 use pinion::wire::ErrorCode;
 use pinion::wire::api::describe_producers::{DescribeProducersRequest, TopicRequest};
 use pinion::wire::api::init_producer_id::InitProducerIdRequest;
@@ -214,4 +215,31 @@ fn describe_producers() {
     let unknown = ErrorCode::UnknownTopicOrPartition;
     assert_eq!(ErrorCode::from(beyond.error_code), unknown);
     assert_eq!(ErrorCode::from(response.topics[1].partitions[0].error_code), unknown);
+}
+
+/// Goal: a client that takes one id after the other has the broker remember no more of them than
+/// it may, over a kill; a producer that was forgotten goes on where it was.
+#[test]
+fn producers_that_come_and_go_are_bounded() {
+    let options = BrokerOptions::default().set("pinion.log.producer.ids.max", 20);
+    let (mut broker, mut client) = start_with(options);
+    client.create_topic("t", 1, &[]);
+    let first = client.init_producer_id();
+    assert_eq!(send(&mut client, first, 0, 1), (OK, 0));
+    let known = |client: &mut WireClient| {
+        let topic = TopicRequest { name: "t", partition_indexes: smallvec![0] };
+        let request = DescribeProducersRequest { topics: smallvec![topic] };
+        client.call(0, &request).topics[0].partitions[0].active_producers.len()
+    };
+    for offset in 1..100 {
+        let id = client.init_producer_id();
+        assert_eq!(send(&mut client, id, 0, 1), (OK, offset));
+        assert!(known(&mut client) <= 20);
+    }
+    broker.kill();
+    broker.restart();
+    let mut client = WireClient::connect(&broker.bootstrap());
+    assert!((15..=20).contains(&known(&mut client)));
+    assert_eq!(send(&mut client, first, 1, 1), (OK, 100), "it goes on");
+    assert_eq!(send(&mut client, first, 1, 1), (OK, 100), "and is known again");
 }

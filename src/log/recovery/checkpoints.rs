@@ -55,6 +55,7 @@ impl<I: Io> Recovery<'_, '_, I> {
             match decoded {
                 Some(producers) => {
                     self.producers = producers;
+                    self.producers.limit(self.config.producer_ids_max);
                     self.producers_as_of = *offset;
                     return Ok(*offset);
                 }

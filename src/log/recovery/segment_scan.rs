@@ -146,6 +146,7 @@ impl<I: Io> Recovery<'_, '_, I> {
         segment.note_batch(&span, self.config.index_interval_bytes);
         if span.base_offset >= self.producers_as_of {
             self.producers.replay(header, span.base_offset, self.now.wall);
+            self.producers.limit(self.config.producer_ids_max);
         }
         if span.leader_epoch >= LeaderEpoch(0) {
             self.epochs.assign(span.leader_epoch, span.base_offset);

@@ -4,6 +4,7 @@ use super::bench::{Bench, batch, batch_at, idempotent};
 use super::small;
 use crate::base::Offset;
 use crate::log::{LogConfig, LogFact, TimestampQuery};
+use std::sync::Arc;
 
 /// Goal: records come back at their offsets, and nothing is readable before it is durable.
 #[test]
@@ -121,6 +122,61 @@ fn retries_do_not_repeat() {
         assert!(bench.append(idempotent(5, 0, 10, "v")).is_err());
     }
     assert_eq!(bench.put(idempotent(5, 0, 8, "v")), Offset(8));
+}
+
+/// Goal: a log remembers no more producers than it may, those that appended last, in use and after
+/// any restart; the others go on as new ones, and those in the middle of their sequence too.
+#[test]
+fn producers_are_bounded() {
+    let limit = 8;
+    let mut bench = Bench::new(LogConfig { producer_ids_max: limit, ..small() });
+    for sequence in 0..3 {
+        for producer in 0..30 {
+            bench.put(idempotent(producer, 0, sequence, "v"));
+            assert!(bench.log.active_producers().count() <= limit);
+        }
+    }
+    for restart in 0..3 {
+        match restart {
+            0 => {}
+            1 => drop(bench.restart()),
+            _ => {
+                let hints = bench.hints(false);
+                bench.disk.lose_power();
+                drop(bench.recover(hints));
+            }
+        }
+        assert!(bench.log.active_producers().count() <= limit);
+        for producer in 23..30 {
+            let again = bench.append(idempotent(producer, restart as i16, 2, "v")).unwrap();
+            assert!(again.duplicate, "producer {producer}, restart {restart}");
+        }
+        let forgotten = bench.append(idempotent(3 + restart, 0, 3, "v")).unwrap();
+        assert!(!forgotten.duplicate, "it goes on");
+        bench.settle();
+        // Again the latest, in the same order.
+        for producer in 23..30 {
+            for sequence in 0..3 {
+                bench.put(idempotent(producer, restart as i16 + 1, sequence, "v"));
+            }
+        }
+    }
+}
+
+/// Goal: a log that is opened with a lower limit than it was closed with keeps to the lower one.
+#[test]
+fn a_snapshot_of_more_producers_is_cut() {
+    let mut bench = Bench::new(LogConfig::default());
+    for producer in 0..40 {
+        bench.put(idempotent(producer, 0, 0, "v"));
+    }
+    bench.config = Arc::new(LogConfig { producer_ids_max: 20, ..LogConfig::default() });
+    bench.restart();
+    let mut known: Vec<i64> = bench.log.active_producers().map(|p| p.producer_id.0).collect();
+    known.sort_unstable();
+    assert_eq!(known.last(), Some(&39));
+    assert!((15..=20).contains(&known.len()), "{known:?}");
+    assert_eq!(known, (40 - known.len() as i64..40).collect::<Vec<_>>());
 }
 
 /// Goal: a deleted log leaves nothing, and a closed one no open file.

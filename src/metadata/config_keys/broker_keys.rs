@@ -407,6 +407,14 @@ pub(super) const BROKER_KEYS: &[ConfigKey] = &[
         Some("64"),
         "Requests of one connection worked on at a time; the next is read when one is answered.",
     ),
+    dynamic(
+        "pinion.log.producer.ids.max",
+        int(1, I32_MAX),
+        Some("10000"),
+        "Idempotent producers that a partition remembers. Of more, those that have not produced \
+         for longest are forgotten, as after producer.id.expiration.ms: they can go on, and only a \
+         retry of what they sent before is not told from new records.",
+    ),
     fixed(
         "pinion.log.resident.bytes",
         long(0),
