@@ -1,0 +1,91 @@
+//! The broker of a test, and `pinion` run against it.
+
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+
+use crate::support::broker::{Broker, BrokerOptions};
+
+/// Names another broker to test the commands against.
+pub const OTHER_BROKER: &str = "PINION_TEST_BOOTSTRAP";
+
+/// The broker of one test: our own, or one that runs already.
+pub enum Target {
+    Own(Box<Broker>),
+    Other(String),
+}
+
+impl Target {
+    pub fn start() -> Target {
+        match std::env::var(OTHER_BROKER) {
+            Ok(bootstrap) => Target::Other(bootstrap),
+            Err(_) => Target::Own(Box::new(Broker::start(BrokerOptions::default()))),
+        }
+    }
+
+    pub fn bootstrap(&self) -> String {
+        match self {
+            Target::Own(broker) => broker.bootstrap(),
+            Target::Other(bootstrap) => bootstrap.clone(),
+        }
+    }
+
+    /// Starts a command of the client kind.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        pinion(arguments).args(["--bootstrap", &self.bootstrap()]).spawn().expect("pinion runs")
+    }
+
+    /// Runs a command with this on its standard input.
+    pub fn feed(&self, arguments: &[&str], input: &[u8]) -> Output {
+        let mut child = self.spawn(arguments);
+        let mut stdin = child.stdin.take().expect("standard input is a pipe");
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                // A command that fails early reads no further; its exit code tells.
+                let _ = stdin.write_all(input);
+            });
+            child.wait_with_output().expect("our own child can be waited for")
+        })
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.feed(arguments, b"")
+    }
+
+    /// Runs a command that must succeed, and gives what it printed.
+    pub fn succeed(&self, arguments: &[&str], input: &[u8]) -> String {
+        let output = self.feed(arguments, input);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("these outputs are text")
+    }
+
+    /// Runs a command that must fail, and gives the one line that says why.
+    pub fn fail(&self, arguments: &[&str], exit_code: i32) -> String {
+        refusal(self.run(arguments), exit_code)
+    }
+}
+
+pub fn pinion(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pinion"));
+    command.args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+pub fn refusal(output: Output, exit_code: i32) -> String {
+    assert_eq!(output.status.code(), Some(exit_code), "{output:?}");
+    let line = String::from_utf8(output.stderr).expect("an error is text");
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    assert!(line.starts_with("pinion: "), "{line}");
+    line
+}
+
+/// A topic's name that no other test and no earlier run has.
+pub fn topic(purpose: &str) -> String {
+    format!("cli-{purpose}-{}", std::process::id())
+}
+
+/// Lines that tell which is missing.
+pub fn numbered_lines(count: usize) -> String {
+    (0..count).map(|number| format!("line {number}\n")).collect()
+}
