@@ -1,6 +1,7 @@
 //! `pinion consume`: where it starts, and how it ends.
 
-use crate::target::{Target, topic};
+use crate::target::{Target, numbered_lines, refusal, topic};
+use std::fs;
 use std::io::Read;
 
 /// Goal: reading starts where it is told to: an offset, so many before the end, a time.
@@ -52,4 +53,42 @@ fn a_follower_prints_what_comes_and_ends_with_its_reader() {
     let _ = follower.kill();
     let output = follower.wait_with_output().expect("our own child can be waited for");
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+/// Goal: a damaged batch ends the reading of its partition, with the place and a failure; the other
+/// partition is read to its end, and so it is by a follower, which else has none.
+#[test]
+fn a_damaged_batch_ends_reading_and_spares_other_partitions() {
+    let mut target = Target::start();
+    let name = &topic("damage");
+    let create = ["topic", "create", name, "-p", "2", "-c", "segment.bytes=1048576"];
+    target.succeed(&create, b"");
+    let lines = numbered_lines(200_000);
+    for partition in ["0", "1"] {
+        let produce = ["produce", name, "-p", partition, "--batch-size", "8000"];
+        target.succeed(&produce, lines.as_bytes());
+    }
+    let Target::Own(broker) = &mut target else { return };
+    broker.kill();
+    let directory = fs::read_dir(broker.data_dir().join(format!("{name}-0"))).expect("it exists");
+    let paths = directory.map(|entry| entry.expect("it can be listed").path());
+    let mut segments: Vec<_> =
+        paths.filter(|p| p.extension().is_some_and(|e| e == "log")).collect();
+    segments.sort();
+    let mut bytes = fs::read(&segments[1]).expect("the segment can be read");
+    bytes[100..102].iter_mut().for_each(|byte| *byte ^= 0xff);
+    fs::write(&segments[1], bytes).expect("the segment can be written");
+    let base_offset = segments[1].file_stem().and_then(|stem| stem.to_str());
+    let base_offset: u64 = base_offset.and_then(|stem| stem.parse().ok()).expect("an offset");
+    broker.restart();
+
+    for end in ["--exit-at-end", "--follow"] {
+        let output = target.run(&["consume", name, end, "--timeout", "2s", "-f", "%p:%s\n"]);
+        let printed = String::from_utf8(output.stdout.clone()).expect("these outputs are text");
+        let of = |partition: &str| printed.lines().filter(|l| l.starts_with(partition)).count();
+        assert_eq!((of("0:"), of("1:")), (base_offset as usize, 200_000), "{end}");
+        let line = refusal(output, 1);
+        let place = format!("partition 0 of topic \"{name}\" at offset {base_offset}: ");
+        assert!(line.contains(&place) && line.contains("CorruptMessage"), "{end}: {line}");
+    }
 }

@@ -2,12 +2,19 @@
 
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::broker::{Broker, BrokerOptions};
 
 /// Names another broker to test the commands against.
 pub const OTHER_BROKER: &str = "PINION_TEST_BOOTSTRAP";
+
+/// How long a command may take: one that would never end fails its test.
+const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
 /// The broker of one test: our own, or one that runs already.
 pub enum Target {
@@ -39,12 +46,24 @@ impl Target {
     pub fn feed(&self, arguments: &[&str], input: &[u8]) -> Output {
         let mut child = self.spawn(arguments);
         let mut stdin = child.stdin.take().expect("standard input is a pipe");
+        let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let (ended, end) = channel::<()>();
         thread::scope(|scope| {
+            scope.spawn(move || {
+                if let (Some(process), Err(RecvTimeoutError::Timeout)) =
+                    (process, end.recv_timeout(COMMAND_LIMIT))
+                {
+                    // One that has ended at this moment is what we want.
+                    let _ = kill_process(process, Signal::KILL);
+                }
+            });
             scope.spawn(move || {
                 // A command that fails early reads no further; its exit code tells.
                 let _ = stdin.write_all(input);
             });
-            child.wait_with_output().expect("our own child can be waited for")
+            let output = child.wait_with_output().expect("our own child can be waited for");
+            drop(ended);
+            output
         })
     }
 

@@ -1,5 +1,6 @@
 //! All brokers of a cluster: finds them, and keeps a connection to each that is asked.
 
+use super::patience::Patience;
 use super::{ClientError, Connection, TopicMetadata};
 use crate::wire::ErrorCode;
 use crate::wire::api::metadata::{MetadataRequest, MetadataRequestTopic};
@@ -7,13 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
 use std::thread;
-use std::time::{Duration, Instant};
-
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
-
-/// How long something that does not exist may take to appear.
-const MISSING_WAIT_MAX: Duration = Duration::from_millis(700);
+use std::time::Duration;
 
 /// A cluster, seen from outside.
 pub struct Cluster {
@@ -123,26 +118,20 @@ impl Cluster {
         }
     }
 
-    /// Tries until it works, fails for good, or the time is up. That something does not exist is
-    /// believed sooner: brokers learn of a new topic within moments of each other.
+    /// Tries until it works, fails for good, or the time is up.
     pub fn retry<T>(
         &mut self,
         mut attempt: impl FnMut(&mut Cluster) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
-        let start = Instant::now();
-        let mut pause = PAUSE_MIN;
+        let mut patience = Patience::new(self.wait_max);
         loop {
-            let error = match attempt(self) {
-                Err(error) if error.is_retriable() => error,
+            match attempt(self) {
+                Err(error) => match patience.pause_after(&error) {
+                    Some(pause) => thread::sleep(pause),
+                    None => return Err(error),
+                },
                 result => return result,
-            };
-            let is_missing = error.is_code(ErrorCode::UnknownTopicOrPartition);
-            let wait_max = if is_missing { MISSING_WAIT_MAX } else { self.wait_max };
-            if start.elapsed() + pause > wait_max {
-                return Err(error);
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 

@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod metadata;
 mod offsets;
+mod patience;
 
 pub use args::ClientArgs;
 pub use cluster::Cluster;
@@ -16,3 +17,4 @@ pub use connection::Connection;
 pub use error::ClientError;
 pub use metadata::{PartitionMetadata, TopicMetadata};
 pub use offsets::{EARLIEST, FoundOffset, LATEST, list_offsets};
+pub use patience::Patience;

@@ -1,7 +1,10 @@
 //! `pinion consume`: the records of a topic on standard output.
 
+mod batches;
+mod fetch;
 mod format;
 mod place;
+mod position;
 mod reader;
 
 use super::client::{ClientArgs, ClientError, Cluster, LATEST, TopicMetadata, list_offsets};
@@ -10,7 +13,8 @@ use super::output::Output;
 use clap::Args;
 use format::{Format, Layout};
 use place::Place;
-use reader::{Position, Reader};
+use position::Position;
+use reader::Reader;
 use std::collections::BTreeMap;
 
 const AFTER_HELP: &str = "\
@@ -81,7 +85,7 @@ pub fn run(args: &ConsumeArgs) -> Result<(), CliError> {
     let mut reader = Reader::new(cluster, topic, positions);
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 && !reader.is_done() {
-        reader.poll(|partition, kind, record| {
+        reader.poll(&mut |partition, kind, record| {
             if left > 0 {
                 left -= 1;
                 format.print(partition, kind, record, &mut output)?;
@@ -90,7 +94,8 @@ pub fn run(args: &ConsumeArgs) -> Result<(), CliError> {
         })?;
         output.flush()?;
     }
-    output.flush()
+    output.flush()?;
+    if left > 0 { reader.finish() } else { Ok(()) }
 }
 
 fn check_partitions(args: &ConsumeArgs, topic: &TopicMetadata) -> Result<(), CliError> {
@@ -120,11 +125,13 @@ fn positions(
     } else {
         BTreeMap::new()
     };
-    let position = |(index, next): (i32, i64)| Position {
-        partition: index,
-        next,
-        end: ends.get(&index).map(|end| end.offset),
-        has_read: false,
+    let position = |(index, next): (i32, i64)| {
+        Position::new(index, next, ends.get(&index).map(|end| end.offset))
     };
     Ok((all, starts.into_iter().map(position).collect()))
+}
+
+/// The subject of an error at an offset.
+fn place_of(topic: &str, partition: i32, offset: i64) -> String {
+    format!("partition {partition} of topic \"{topic}\" at offset {offset}")
 }
