@@ -58,6 +58,10 @@ pub const SAVED_START_NAME: &str = "log-start-offset";
 /// The file that names the topic's id.
 pub const METADATA_NAME: &str = "partition.metadata";
 
+/// The name that [`METADATA_NAME`] has in a directory whose topic is deleted, where there was no
+/// room to rename the directory itself.
+pub const CONDEMNED_METADATA_NAME: &str = "partition.metadata.deleted";
+
 /// The path of a segment's file.
 pub fn segment_path(directory: &Path, base_offset: Offset, part: SegmentPart) -> PathBuf {
     directory.join(format!("{:020}.{}", base_offset.0, part.suffix()))

@@ -2,7 +2,9 @@
 
 use super::epochs::Epochs;
 use super::error::AppendError;
-use super::files::{METADATA_NAME, PREPARED_NAME, SegmentPart, segment_path};
+use super::files::{
+    CONDEMNED_METADATA_NAME, METADATA_NAME, PREPARED_NAME, SegmentPart, segment_path,
+};
 use super::operations::Operations;
 use super::positions::Mark;
 use super::producer_state::Producers;
@@ -41,7 +43,10 @@ pub enum DeletingStage {
     Draining,
     /// The directory is being renamed and listed.
     Removing,
-    /// It could not be renamed, as on a full disk, and is being listed under its own name.
+    /// It could not be renamed, as on a full disk. The file with the topic's id is being renamed in
+    /// it, and it is being listed under its own name.
+    Marking,
+    /// That could not be renamed either.
     Listing,
     /// The directory is being emptied and removed.
     Sweeping,
@@ -266,13 +271,30 @@ impl Log {
         self.upkeep.push(Job::new(Upkeep::Delete, steps));
     }
 
+    /// Has a directory that keeps its name marked, so that a crash leaves what the next start
+    /// knows to be deleted, and what is in it listed.
+    fn push_marking(&mut self) -> DeletingStage {
+        let directory = self.identity.directory.clone();
+        let steps = [
+            Step::Rename {
+                from: directory.join(METADATA_NAME),
+                to: directory.join(CONDEMNED_METADATA_NAME),
+                optional: true,
+            },
+            Step::SyncDirectory(directory.clone()),
+            Step::ReadDirectory(directory),
+        ];
+        self.upkeep.push(Job::new(Upkeep::Delete, steps));
+        DeletingStage::Marking
+    }
+
     /// Has the listed files of a directory removed, and the directory. The file with the topic's
     /// id goes last: without it, records would be taken for those of a topic of the same name.
     fn push_sweep(&mut self, directory: PathBuf, files: &[DirectoryEntry]) -> DeletingStage {
-        let others = files.iter().filter(|file| file.name != METADATA_NAME);
-        let unlink = others.map(|file| Step::Unlink(directory.join(&file.name)));
+        let last = [METADATA_NAME, CONDEMNED_METADATA_NAME];
+        let others = files.iter().map(|file| &*file.name).filter(|name| !last.contains(name));
+        let unlink = others.chain(last).map(|name| Step::Unlink(directory.join(name)));
         let mut steps: Vec<Step> = unlink.collect();
-        steps.push(Step::Unlink(directory.join(METADATA_NAME)));
         steps.push(Step::RemoveDirectory(directory));
         steps.push(Step::SyncDirectory(self.data_directory()));
         self.upkeep.push(Job::new(Upkeep::Delete, steps));
@@ -299,12 +321,13 @@ impl Log {
             (State::Deleting(DeletingStage::Removing), Ok(())) => {
                 self.push_sweep(self.condemned_directory(), &job.listing)
             }
-            (State::Deleting(DeletingStage::Removing), Err(_)) => {
+            (State::Deleting(DeletingStage::Removing), Err(_)) => self.push_marking(),
+            (State::Deleting(DeletingStage::Marking), Err(_)) => {
                 let steps = [Step::ReadDirectory(self.identity.directory.clone())];
                 self.upkeep.push(Job::new(Upkeep::Delete, steps));
                 DeletingStage::Listing
             }
-            (State::Deleting(DeletingStage::Listing), Ok(())) => {
+            (State::Deleting(DeletingStage::Marking | DeletingStage::Listing), Ok(())) => {
                 self.push_sweep(self.identity.directory.clone(), &job.listing)
             }
             _ => DeletingStage::Releasing,

@@ -1,9 +1,11 @@
 //! Directories of deleted partitions, and how they go.
 //!
 //! A directory that is to go is first renamed, as Kafka does it, so that a crash in between is
-//! recognised and no new topic of the same name finds the old one's files.
+//! recognised and no new topic of the same name finds the old one's files. Where there is no room
+//! for that, the file with the topic's id is renamed in it, and goes last.
 
 use super::error::LogError;
+use super::files::CONDEMNED_METADATA_NAME;
 use crate::base::TopicId;
 use crate::io::{Io, IoError, Startup};
 use std::path::{Path, PathBuf};
@@ -23,13 +25,15 @@ pub fn displaced_path(directory: &Path, topic_id: TopicId) -> PathBuf {
 }
 
 /// Removes the directories that a crash has left of deleted partitions. For the start, before
-/// logs are opened; gives what was removed.
+/// logs are opened; gives what was removed. `is_live` says of a partition's directory whether there
+/// is such a partition now: then its recovery does that.
 ///
 /// # Errors
 /// If the data directory cannot be read, or files in it not be removed.
 pub fn sweep_deleted<I: Io>(
     startup: &mut Startup<'_, I>,
     data_directory: &Path,
+    is_live: impl Fn(&str) -> bool,
 ) -> Result<Vec<PathBuf>, LogError> {
     let at = |path: &Path| {
         let path = path.to_owned();
@@ -37,8 +41,12 @@ pub fn sweep_deleted<I: Io>(
     };
     let mut removed = Vec::new();
     for entry in startup.read_directory(data_directory).map_err(at(data_directory))? {
-        if entry.is_directory && is_condemned(&entry.name) {
-            let path = data_directory.join(&entry.name);
+        let path = data_directory.join(&entry.name);
+        let may_be_marked =
+            entry.is_directory && is_partition(&entry.name) && !is_live(&entry.name);
+        let is_deleted = entry.is_directory && is_condemned(&entry.name)
+            || may_be_marked && is_marked(startup, &path).map_err(at(&path))?;
+        if is_deleted {
             remove_directory(startup, &path).map_err(at(&path))?;
             removed.push(path);
         }
@@ -46,13 +54,24 @@ pub fn sweep_deleted<I: Io>(
     Ok(removed)
 }
 
-/// Removes a directory with the files in it.
+/// Whether a directory that kept its name belongs to a deleted partition.
+pub(super) fn is_marked<I: Io>(
+    startup: &mut Startup<'_, I>,
+    directory: &Path,
+) -> Result<bool, IoError> {
+    Ok(startup.read_file(&directory.join(CONDEMNED_METADATA_NAME))?.is_some())
+}
+
+/// Removes a directory with the files in it; last the one that marks it.
 pub(super) fn remove_directory<I: Io>(
     startup: &mut Startup<'_, I>,
     path: &Path,
 ) -> Result<(), IoError> {
-    for file in startup.read_directory(path)? {
-        startup.unlink(&path.join(&file.name))?;
+    let files = startup.read_directory(path)?;
+    let others =
+        files.iter().map(|file| &*file.name).filter(|name| *name != CONDEMNED_METADATA_NAME);
+    for name in others.chain([CONDEMNED_METADATA_NAME]) {
+        startup.unlink(&path.join(name))?;
     }
     startup.remove_directory(path)
 }
@@ -64,10 +83,14 @@ fn is_condemned(name: &str) -> bool {
     else {
         return false;
     };
-    let is_partition = partition.rsplit_once('-').is_some_and(|(topic, index)| {
+    is_partition(partition) && id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Kafka's form: `<topic>-<partition>`.
+fn is_partition(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(topic, index)| {
         !topic.is_empty() && !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    is_partition && id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 #[cfg(test)]

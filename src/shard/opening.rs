@@ -156,7 +156,8 @@ pub fn open_partitions<I: Io>(
     let mut startup = Startup::new(io);
     let directory = shard.settings.data_directory.clone();
     if shard.id == ShardId(0) {
-        for path in sweep_deleted(&mut startup, &directory)? {
+        let is_live = |name: &str| is_live_directory(&shard.image, name);
+        for path in sweep_deleted(&mut startup, &directory, is_live)? {
             tracing::info!(path = %path.display(), "removed what was left of a deleted partition");
         }
     }
@@ -177,6 +178,13 @@ pub fn open_partitions<I: Io>(
         }
     }
     Ok(())
+}
+
+/// Whether a directory, by its name `<topic>-<partition>`, is one that recovery opens.
+fn is_live_directory(image: &Image, name: &str) -> bool {
+    let Some((topic, index)) = name.rsplit_once('-') else { return false };
+    let topic = image.topic(topic).zip(index.parse::<i32>().ok());
+    topic.is_some_and(|(topic, index)| index < topic.partition_count)
 }
 
 fn open_partition<I: Io>(

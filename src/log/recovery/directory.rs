@@ -6,7 +6,7 @@ use crate::base::TopicId;
 use crate::io::{Io, IoError};
 use crate::log::error::LogError;
 use crate::log::files::METADATA_NAME;
-use crate::log::sweep::{displaced_path, remove_directory};
+use crate::log::sweep::{displaced_path, is_marked, remove_directory};
 use crate::log::{LogIdentity, partition_metadata};
 
 impl<I: Io> Recovery<'_, '_, I> {
@@ -24,6 +24,8 @@ impl<I: Io> Recovery<'_, '_, I> {
             self.displace(identity.topic_id).map_err(at)?;
         } else if known.is_some() {
             self.report.rebuilt.push(path);
+        } else if is_marked(self.startup, &directory).map_err(at)? {
+            remove_directory(self.startup, &directory).map_err(at)?;
         }
         self.make_directory(identity.topic_id).map_err(LogError::of_making(directory))
     }

@@ -5,8 +5,8 @@ use super::small;
 use crate::base::Offset;
 use crate::io::Startup;
 use crate::log::sweep::sweep_deleted;
-use crate::log::{AppendError, Log, LogConfig, LogFact};
-use std::path::Path;
+use crate::log::{AppendError, Log, LogConfig, LogFact, RecoveryHints};
+use std::path::{Path, PathBuf};
 
 /// Goal: records appended before the directory exists are written once it does.
 #[test]
@@ -43,7 +43,7 @@ fn a_new_topic_does_not_inherit() {
 
     bench.begin_close();
     bench.settle();
-    let removed = sweep_deleted(&mut Startup::new(&mut bench.disk), Path::new("d")).unwrap();
+    let removed = sweep(&mut bench);
     assert_eq!(removed.len(), 2);
     assert_eq!(bench.disk.list(Path::new("d")), ["t-0"]);
 }
@@ -100,23 +100,6 @@ fn a_log_is_small() {
     assert!(size_of::<Log>() <= 2048, "{} bytes", size_of::<Log>());
 }
 
-/// Goal: a directory that cannot be renamed, for want of room, is emptied and removed all the
-/// same.
-#[test]
-fn a_deletion_needs_no_room() {
-    let mut bench = Bench::new(small());
-    (0..20).for_each(|round| {
-        bench.put(batch(&[&format!("value {round}")]));
-    });
-    let at = bench.disk.run_count;
-    bench.disk.faults = vec![super::disk::Fault { at, errno: libc::ENOSPC, written: 0 }];
-    bench.begin_delete();
-    bench.settle();
-    bench.pass(1);
-    assert!(bench.facts.contains(&LogFact::Deleted), "{:?}", bench.facts);
-    assert!(bench.disk.list(Path::new("d")).is_empty());
-}
-
 /// Goal: a closed log begins nothing more, whatever time it is and whoever needs room.
 #[test]
 fn a_closed_log_keeps_still() {
@@ -132,4 +115,72 @@ fn a_closed_log_keeps_still() {
     bench.make_room();
     bench.pass(1_000_000);
     assert_eq!(bench.disk.run_count, run_count);
+}
+
+fn sweep(bench: &mut Bench) -> Vec<PathBuf> {
+    sweep_deleted(&mut Startup::new(&mut bench.disk), Path::new("d"), |_| false).unwrap()
+}
+
+/// A log that is being deleted on a full disk, where no directory can be renamed, and has come so
+/// far; says whether it is done.
+fn deleting_without_room(op_count: usize) -> (Bench, bool) {
+    let mut bench = Bench::new(small());
+    (0..20).for_each(|round| {
+        bench.put(batch(&[&format!("value {round}")]));
+    });
+    let at = bench.disk.run_count;
+    bench.disk.faults = vec![super::disk::Fault { at, errno: libc::ENOSPC, written: 0 }];
+    bench.begin_delete();
+    while bench.disk.run_count < at + op_count && !bench.in_flight.is_empty() {
+        bench.complete(0);
+    }
+    let is_done = bench.in_flight.is_empty();
+    (bench, is_done)
+}
+
+/// Goal: a directory that cannot be renamed, for want of room, is emptied and removed all the
+/// same.
+#[test]
+fn a_deletion_needs_no_room() {
+    let (mut bench, _) = deleting_without_room(0);
+    bench.settle();
+    bench.pass(1);
+    assert!(bench.facts.contains(&LogFact::Deleted), "{:?}", bench.facts);
+    assert!(bench.disk.list(Path::new("d")).is_empty());
+}
+
+/// Goal: what a crash leaves of a deletion on a full disk is removed at the next start, from when
+/// its first file could be gone.
+#[test]
+fn remains_of_a_deletion_without_room_are_swept() {
+    for op_count in 0.. {
+        let (mut bench, is_done) = deleting_without_room(op_count);
+        let files_before = bench.disk.list(&bench.path(""));
+        bench.disk.crash();
+        sweep(&mut bench);
+        let left = bench.disk.list(&bench.path(""));
+        let is_whole = files_before.contains(&"partition.metadata".to_owned());
+        assert!(left.is_empty() || (is_whole && left == files_before), "{op_count}: {left:?}");
+        if is_done {
+            assert!(op_count > 10, "{op_count}");
+            break;
+        }
+    }
+}
+
+/// Goal: a topic of the same name that was made meanwhile finds nothing of it, wherever the crash
+/// came.
+#[test]
+fn a_namesake_finds_no_remains() {
+    for op_count in 0.. {
+        let (mut bench, is_done) = deleting_without_room(op_count);
+        bench.topic = 9;
+        let report = bench.recover(RecoveryHints::default());
+        assert_eq!((report.damage, report.cut_bytes), (vec![], 0), "{op_count}");
+        assert_eq!(bench.log.positions().log_end, Offset(0), "{op_count}");
+        assert_eq!(bench.put(batch(&["new"])), Offset(0));
+        if is_done {
+            break;
+        }
+    }
 }
