@@ -17,6 +17,7 @@ mod table;
 mod topic;
 
 use clap::{Parser, Subcommand};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
@@ -69,7 +70,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::from(error::EXIT_OK),
         Err(error) => {
             if !error.is_closed_output() {
-                eprintln!("pinion: {error}");
+                // Where standard error takes nothing, the exit code says it alone.
+                let _ = writeln!(io::stderr(), "pinion: {error}");
             }
             error.exit_code()
         }

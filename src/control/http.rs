@@ -1,6 +1,7 @@
 //! `/metrics`, `/latency` and `/healthz`.
 
 use super::fleet::{Answers, Fleet};
+use super::log_output::LogOutput;
 use crate::metrics::{Snapshot, hdr_log, prometheus};
 use axum::Router;
 use axum::extract::State;
@@ -15,6 +16,8 @@ use std::time::Instant;
 pub struct Shared {
     /// The shards.
     pub fleet: Fleet,
+    /// Where log lines go.
+    pub log_output: Arc<LogOutput>,
     /// When the process began to measure.
     pub started: Instant,
     /// Set by the first signal: the broker is on its way out and should get no more traffic.
@@ -44,6 +47,11 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
         "uptime_seconds",
         "Seconds since the process started.",
         shared.started.elapsed().as_secs(),
+    ));
+    text.push_str(&prometheus::counter(
+        "log_lines_dropped_total",
+        "Log lines dropped because the reader of standard error was too slow.",
+        shared.log_output.dropped_line_count(),
     ));
     ([(CONTENT_TYPE, prometheus::CONTENT_TYPE)], text).into_response()
 }

@@ -40,6 +40,7 @@ impl Signals {
             };
             if shared.is_stopping.swap(true, Ordering::Relaxed) {
                 warn!("{name} again: ending at once, without a clean shutdown");
+                shared.log_output.end();
                 std::process::exit(EXIT_HURRIED);
             }
             info!("{name}: draining; a second signal ends at once");

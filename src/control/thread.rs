@@ -3,6 +3,7 @@
 use super::error::ControlError;
 use super::fleet::{Fleet, ShardHandle};
 use super::http::{Shared, router};
+use super::log_output::LogOutput;
 use super::signals::Signals;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -59,9 +60,11 @@ impl ControlThread {
     pub fn start(
         listener: Option<MetricsListener>,
         shards: Vec<Box<dyn ShardHandle>>,
+        log_output: Arc<LogOutput>,
     ) -> Result<ControlThread, ControlError> {
         let shared = Arc::new(Shared {
             fleet: Fleet::new(shards),
+            log_output,
             started: Instant::now(),
             is_stopping: AtomicBool::new(false),
         });
@@ -125,11 +128,18 @@ mod tests {
         MetricsListener::bind("127.0.0.1:0".parse().unwrap()).unwrap()
     }
 
+    fn no_log() -> Arc<LogOutput> {
+        Arc::new(LogOutput::to(io::sink()).0)
+    }
+
     fn start(shards: Vec<Fake>) -> (ControlThread, String) {
         let listener = bind_anywhere();
         let address = listener.local_address().unwrap();
         let shards = shards.into_iter().map(|s| Box::new(s) as Box<dyn ShardHandle>).collect();
-        (ControlThread::start(Some(listener), shards).unwrap(), format!("http://{address}"))
+        (
+            ControlThread::start(Some(listener), shards, no_log()).unwrap(),
+            format!("http://{address}"),
+        )
     }
 
     fn get(url: &str) -> (u16, String) {
@@ -147,6 +157,7 @@ mod tests {
         assert_eq!(status, 200);
         assert!(text.contains("pinion_partitions{shard=\"0\"} 7\n"), "{text}");
         assert!(text.contains("\npinion_shards_unresponsive 0\n"), "{text}");
+        assert!(text.contains("\npinion_log_lines_dropped_total 0\n"), "{text}");
         assert!(get(&format!("{url}/latency")).1.contains("Tag=Produce.whole,"));
         assert_eq!(get(&format!("{url}/healthz")), (200, "ok\n".into()));
         control.stop();
@@ -176,6 +187,6 @@ mod tests {
     /// Goal: without metrics the thread still runs, for the signals, and ends when it should.
     #[test]
     fn stops_without_a_listener() {
-        ControlThread::start(None, Vec::new()).unwrap().stop();
+        ControlThread::start(None, Vec::new(), no_log()).unwrap().stop();
     }
 }

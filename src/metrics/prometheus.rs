@@ -44,8 +44,17 @@ pub fn render(shards: &[Option<Snapshot>]) -> String {
 
 /// The text for one number of the whole process.
 pub fn gauge(name: &str, help: &str, value: u64) -> String {
+    single(name, "gauge", help, value)
+}
+
+/// As [`gauge`], for a number that only grows.
+pub fn counter(name: &str, help: &str, value: u64) -> String {
+    single(name, "counter", help, value)
+}
+
+fn single(name: &str, kind: &str, help: &str, value: u64) -> String {
     let mut text = String::new();
-    head(&mut text, name, "gauge", help)
+    head(&mut text, name, kind, help)
         .and_then(|()| writeln!(text, "pinion_{name} {value}"))
         .expect("writing to a string does not fail");
     text

@@ -6,6 +6,7 @@
 
 use super::Shard;
 use super::connection::{CloseReason, Connection, Phase, RequestKey};
+use super::notices::Cause;
 use super::slots::SlotId;
 use super::tick::Timer;
 use super::token::{SocketOperation, Target};
@@ -30,8 +31,11 @@ impl Shard {
         if let Some(connection) = self.connections.get(key.connection)
             && connection.phase < Phase::Finishing
         {
+            let peer = connection.peer;
             self.metrics.counters.frames_refused += 1;
-            tracing::warn!(peer = %connection.peer, "closing a connection: {why}");
+            if self.may_log(Cause::BadRequest) {
+                tracing::warn!(%peer, "closing a connection: {why}");
+            }
         }
         self.refuse_silently(key);
     }

@@ -44,6 +44,7 @@ mod lookups;
 mod mailbox;
 mod metadata;
 mod named_topic;
+mod notices;
 mod opening;
 mod operations;
 mod outbox;
@@ -88,6 +89,7 @@ use fetches::Fetches;
 use log_dirs::DiskSpace;
 use lookups::Lookups;
 use memory::ReceiveMemory;
+use notices::Notices;
 use partitions::Partitions;
 use replies::SpareGathers;
 use slots::{SlotId, Slots};
@@ -115,6 +117,7 @@ pub struct Shard {
     closing: Closing,
     mail: Mail,
     metrics: ShardMetrics,
+    notices: Notices,
     timers: Timers<Timer>,
 
     listener: Option<Socket>,

@@ -92,6 +92,7 @@ impl Shard {
             closing: Closing::new(id, CONTROLLER, mail.shard_count()),
             mail,
             metrics: ShardMetrics::new(),
+            notices: Default::default(),
             timers: Timers::default(),
             listener: None,
             connections: Slots::default(),

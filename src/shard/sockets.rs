@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::connection::{CloseReason, Connection, Phase};
+use super::notices::Cause;
 use super::receive::Step;
 use super::slots::SlotId;
 use super::tick::Timer;
@@ -35,7 +36,9 @@ impl Shard {
             Ok(other) => unreachable!("accept gave {other:?}"),
             Err(error) if error.is_cancelled() => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; trying again shortly");
+                if self.may_log(Cause::AcceptFailed) {
+                    tracing::warn!(%error, "cannot accept a connection; trying again shortly");
+                }
                 if !completion.more {
                     let again = self.now.monotonic.after(ACCEPT_PAUSE);
                     return self.timers.set(again, Timer::Accept);
@@ -51,7 +54,9 @@ impl Shard {
         if self.connections.len() >= self.settings.connection_count_max {
             self.metrics.counters.connections_refused += 1;
             let limit = self.settings.connection_count_max;
-            tracing::warn!(%peer, limit, "refused a connection: max.connections is reached");
+            if self.may_log(Cause::TooManyConnections) {
+                tracing::warn!(%peer, limit, "refused a connection: max.connections is reached");
+            }
             self.ops.push((Target::Ignored.token(), Op::CloseSocket { socket }));
             return;
         }

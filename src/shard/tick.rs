@@ -1,6 +1,7 @@
 //! One turn of a shard: wait, take what happened, do all that follows from it, submit.
 
 use super::closing::Event;
+use super::notices::Cause;
 use super::token::{SocketOperation, Target};
 use super::{Message, Shard};
 use crate::base::Monotonic;
@@ -23,6 +24,8 @@ pub enum Timer {
     Checkpoint,
     /// Write the checkpoints again, after a failure.
     CheckpointRetry,
+    /// Log how many lines of a cause were not logged.
+    Notice(Cause),
     /// A clean end has taken long enough.
     ShutdownDeadline,
 }
@@ -157,6 +160,7 @@ impl Shard {
                     self.report_positions();
                 }
                 Timer::CheckpointRetry => self.retry_checkpoints(),
+                Timer::Notice(cause) => self.log_count(cause),
                 Timer::ShutdownDeadline => self.on_closing(Event::DeadlinePassed),
             }
         }

@@ -1,5 +1,5 @@
 //! Faults, against the real `pinion serve`: kills under load, damaged files, full disks, hostile
-//! and slow clients, refused starts, and the clean end.
+//! and slow clients, logs that nobody takes, refused starts, and the clean end.
 //!
 //! Ledgers outside the broker know what it has promised; see `docs/` for the promises. What is
 //! left to chance is drawn from seeds, and a failure prints its own.
@@ -30,6 +30,7 @@ mod deletions;
 mod disk_full;
 mod hostile;
 mod kills;
+mod log_output;
 mod process;
 mod shutdown;
 mod slow;

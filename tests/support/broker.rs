@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 const EXIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause between two looks at a broker that is starting or stopping.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// How long a line may take to come into the log.
+const LOG_TIMEOUT: Duration = Duration::from_secs(60);
+/// What a broker logs upon SIGHUP.
+const HANG_UP_LINE: &str = "SIGHUP";
 /// Lines of the broker's log that a failure shows.
 const LOG_TAIL_LINES: usize = 60;
 
@@ -31,8 +36,26 @@ pub struct BrokerOptions {
     pub settings: Vec<(String, String)>,
     /// Any further arguments of `pinion serve`.
     pub arguments: Vec<String>,
+    /// What takes the broker's standard error.
+    pub errors: Errors,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
     /// Where the data lives; a temporary directory, removed with the broker, when `None`.
     pub data_dir: Option<PathBuf>,
+}
+
+/// What takes the broker's standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Errors {
+    /// The file that [`Broker::log`] reads.
+    #[default]
+    Log,
+    /// A disk without room.
+    Full,
+    /// A pipe that nobody reads.
+    Unread,
+    /// A pipe without a reader.
+    Closed,
 }
 
 impl Default for BrokerOptions {
@@ -41,6 +64,8 @@ impl Default for BrokerOptions {
             shards: 2,
             settings: Vec::new(),
             arguments: Vec::new(),
+            errors: Errors::default(),
+            environment: Vec::new(),
             data_dir: None,
         };
         // Brokers of several tests run at once: the port for metrics must not be a fixed one.
@@ -67,6 +92,8 @@ pub struct Broker {
     scratch: TempDir,
     port: u16,
     child: Option<Child>,
+    /// It has answered, and nothing has been done to end it.
+    is_serving: AtomicBool,
 }
 
 impl Broker {
@@ -77,7 +104,13 @@ impl Broker {
     pub fn start(options: BrokerOptions) -> Self {
         let scratch = TempDir::with_prefix_in("broker-", env!("CARGO_TARGET_TMPDIR"))
             .expect("a temporary directory under the target directory");
-        let mut broker = Broker { options, scratch, port: free_port(), child: None };
+        let mut broker = Broker {
+            options,
+            scratch,
+            port: free_port(),
+            child: None,
+            is_serving: AtomicBool::new(false),
+        };
         broker.launch();
         broker
     }
@@ -102,6 +135,7 @@ impl Broker {
 
     /// Ends the process with SIGKILL, as a crash would.
     pub fn kill(&mut self) {
+        self.is_serving.store(false, Ordering::Relaxed);
         if let Some(mut child) = self.child.take() {
             child.kill().expect("SIGKILL reaches our own child");
             child.wait().expect("our own child can be waited for");
@@ -122,6 +156,9 @@ impl Broker {
     /// # Panics
     /// If it is not running.
     pub fn signal(&self, signal: Signal) {
+        if signal != Signal::HUP {
+            self.is_serving.store(false, Ordering::Relaxed);
+        }
         send_signal(self.child.as_ref().expect("the broker is running"), signal);
     }
 
@@ -130,6 +167,7 @@ impl Broker {
     /// # Panics
     /// If it is not running or does not exit in time.
     pub fn wait(&mut self) -> ExitStatus {
+        self.is_serving.store(false, Ordering::Relaxed);
         let mut child = self.child.take().expect("the broker is running");
         let deadline = Instant::now() + EXIT_TIMEOUT;
         loop {
@@ -159,7 +197,11 @@ impl Broker {
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "kill or terminate the broker before another start");
         fs::create_dir_all(self.data_dir()).expect("the data directory can be made");
-        self.child = Some(self.command().spawn().expect("the pinion binary runs"));
+        let mut child = self.command().spawn().expect("the pinion binary runs");
+        if self.options.errors == Errors::Closed {
+            child.stderr = None;
+        }
+        self.child = Some(child);
     }
 
     /// As [`Broker::restart`], and gives the status of a broker that exits instead of answering.
@@ -171,15 +213,45 @@ impl Broker {
         self.await_answer()
     }
 
-    /// Everything that the broker logged, over all its starts.
+    /// Waits until the log has a text.
+    ///
+    /// # Panics
+    /// If it does not come in time.
+    pub fn await_log(&self, text: &str) {
+        let deadline = Instant::now() + LOG_TIMEOUT;
+        while !self.log_so_far().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in the log{}", self.story());
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Everything that the broker logged before now, over all its starts.
+    ///
+    /// A serving broker writes its log a little later than it answers: so it is made to log one
+    /// more line, which comes after the others.
     pub fn log(&self) -> String {
+        if self.is_serving.load(Ordering::Relaxed) && self.options.errors == Errors::Log {
+            let count = |log: String| log.matches(HANG_UP_LINE).count();
+            let before = count(self.log_so_far());
+            self.signal(Signal::HUP);
+            let deadline = Instant::now() + LOG_TIMEOUT;
+            while count(self.log_so_far()) <= before {
+                assert!(Instant::now() < deadline, "SIGHUP is not logged{}", self.story());
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.log_so_far()
+    }
+
+    /// What has come into the log, over all the broker's starts.
+    pub fn log_so_far(&self) -> String {
         let log = fs::read(self.log_path()).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }
 
     /// The last lines that the broker logged, over all its starts.
     pub fn log_tail(&self) -> String {
-        let log = self.log();
+        let log = self.log_so_far();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
     }
@@ -209,6 +281,7 @@ impl Broker {
             }
             thread::sleep(POLL_INTERVAL);
         }
+        self.is_serving.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -231,8 +304,13 @@ impl Broker {
             )
             .args(&self.options.arguments)
             .stdin(Stdio::null())
+            .envs(self.options.environment.iter().map(|(name, value)| (name, value)))
             .stdout(log.try_clone().expect("a file handle can be cloned"))
-            .stderr(log);
+            .stderr(match self.options.errors {
+                Errors::Log => Stdio::from(log),
+                Errors::Full => Stdio::from(append_to(Path::new("/dev/full"))),
+                Errors::Unread | Errors::Closed => Stdio::piped(),
+            });
         command
     }
 

@@ -9,9 +9,10 @@ mod node;
 
 use super::error::CliError;
 use crate::config::{Config, ConfigError, Override};
+use crate::control::LogOutput;
 use clap::Args;
-use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -56,9 +57,12 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
         true => CliError::usage(error.to_string()),
         false => CliError::failure(error.to_string()),
     })?;
-    log_to_standard_error();
     let cores = cores::choose(&config)?;
-    node::run(config, &cores)
+    let log_output = Arc::new(LogOutput::install());
+    let outcome = node::run(config, &cores, &log_output);
+    // What the log has to say comes before the line that says how it ended.
+    log_output.end();
+    outcome
 }
 
 fn load(args: &ServeArgs) -> Result<Config, ConfigError> {
@@ -81,15 +85,4 @@ fn load(args: &ServeArgs) -> Result<Config, ConfigError> {
         overrides.push(Override::parse(setting)?);
     }
     Config::load(args.config.as_deref(), &overrides)
-}
-
-/// Logs at level info, or as RUST_LOG says.
-fn log_to_standard_error() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
 }

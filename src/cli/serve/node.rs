@@ -7,7 +7,7 @@ use super::directory::DataDirectory;
 use crate::base::ShardId;
 use crate::cli::error::CliError;
 use crate::config::Config;
-use crate::control::{ControlThread, MetricsListener, ShardHandle};
+use crate::control::{ControlThread, LogOutput, MetricsListener, ShardHandle};
 use crate::io::Socket;
 use crate::io::uring::{
     Listeners, RingRegistry, SocketBuffers, StartError, Uring, UringOptions, Waker, listen,
@@ -67,7 +67,11 @@ struct Start {
 ///
 /// # Errors
 /// One line: what could not be started, and why.
-pub fn run(config: Config, cores: &[Option<usize>]) -> Result<(), CliError> {
+pub fn run(
+    config: Config,
+    cores: &[Option<usize>],
+    log_output: &Arc<LogOutput>,
+) -> Result<(), CliError> {
     let config = Arc::new(config);
     let directory = DataDirectory::open(&config.data_directory)?;
     let metrics = config
@@ -88,7 +92,7 @@ pub fn run(config: Config, cores: &[Option<usize>]) -> Result<(), CliError> {
         boxes: (0..cores.len()).map(|_| Mailbox::default()).collect(),
     };
     let shards = start_shards(&common, cores, listeners)?;
-    let control = ControlThread::start(metrics, handles(&common))
+    let control = ControlThread::start(metrics, handles(&common), Arc::clone(log_output))
         .map_err(|error| CliError::failure(error.to_string()))?;
     tracing::info!(
         address = %bound,
