@@ -22,6 +22,9 @@ impl<I: Io> Recovery<'_, '_, I> {
             if has_records {
                 self.distrust_checkpoints(&path);
             }
+            // This log has just been made, and not begun to shrink: what the data directory's
+            // checkpoint says is of a topic of the same name that was deleted.
+            self.hints.log_start = None;
             return Ok(());
         };
         match checkpoint::parse_epochs(&bytes) {

@@ -48,6 +48,25 @@ fn a_new_topic_does_not_inherit() {
     assert_eq!(bench.disk.list(Path::new("d")), ["t-0"]);
 }
 
+/// Goal: a crash just after the first records of a topic costs none of them, though the data
+/// directory's checkpoints are still those of a topic of the same name that was deleted.
+#[test]
+fn checkpoints_of_a_namesake_cost_nothing() {
+    let mut bench = Bench::creating(small());
+    while bench.log.acknowledged() < Offset(1) {
+        if bench.log.positions().log_end == Offset(0) {
+            bench.append(batch(&["new"])).unwrap();
+        }
+        bench.end_of_tick();
+        bench.complete(0);
+    }
+    bench.disk.remove(&bench.path("leader-epoch-checkpoint"));
+    let offset = Some(Offset(1000));
+    let hints = RecoveryHints { recovery_point: offset, log_start: offset, ..Default::default() };
+    bench.recover(hints);
+    assert_eq!(bench.values_from(0).unwrap(), [(0, "new".to_owned())]);
+}
+
 /// Goal: a log that cannot be made yet says so, and is made later.
 #[test]
 fn creation_is_tried_again() {
