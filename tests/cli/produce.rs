@@ -1,6 +1,6 @@
 //! `pinion produce`, and what comes back.
 
-use crate::target::{Target, numbered_lines, topic};
+use crate::target::{Target, numbered_lines, refusal, topic};
 
 /// Goal: ten thousand lines come back, each once, with every codec and every acks.
 #[test]
@@ -36,4 +36,29 @@ fn records_keep_keys_nulls_and_headers() {
     let record: serde_json::Value = serde_json::from_str(&json).expect("a line of JSON");
     assert_eq!((&record["offset"], &record["key"]), (&1.into(), &"k1".into()));
     assert!(record["payload"].is_null(), "{record}");
+}
+
+/// Goal: what is too large for the topic is refused before it is sent, with its size and the limit;
+/// what compression makes small enough is not.
+#[test]
+fn records_above_the_limit_are_refused_with_their_size() {
+    let target = Target::start();
+    let name = &topic("limit");
+    target.succeed(&["topic", "create", name, "-p", "1", "-c", "max.message.bytes=100000"], b"");
+    let long_line = [b"short\n", &vec![b'x'; 300_000][..], b"\nafter\n"].concat();
+    let lines = numbered_lines(30_000);
+    for (options, input, size) in [
+        (&[][..], &long_line[..], "line 2 of standard input: 300000 bytes, "),
+        (&["--batch-size", "300000", "--linger", "1h"], lines.as_bytes(), "a batch of 3"),
+    ] {
+        let arguments = [&["produce", name][..], options].concat();
+        let line = refusal(target.feed(&arguments, input), 1);
+        assert!(line.contains(size), "{line}");
+        let limit = format!("above the limit of 100000 (max.message.bytes of topic \"{name}\")");
+        assert!(line.contains(&limit), "{line}");
+    }
+    let consume = ["consume", name, "-e", "-f", "%S "];
+    assert_eq!(target.succeed(&consume, b""), "5 ", "the line before it is written");
+    target.succeed(&["produce", name, "-z", "zstd"], &long_line);
+    assert_eq!(target.succeed(&consume, b""), "5 5 300000 5 ");
 }

@@ -5,6 +5,7 @@
 
 mod args;
 mod cluster;
+mod configs;
 mod connection;
 mod error;
 mod metadata;
@@ -13,6 +14,7 @@ mod patience;
 
 pub use args::ClientArgs;
 pub use cluster::Cluster;
+pub use configs::{RESOURCE_TOPIC, TopicConfig, describe_topic_configs};
 pub use connection::Connection;
 pub use error::ClientError;
 pub use metadata::{PartitionMetadata, TopicMetadata};

@@ -2,6 +2,8 @@
 
 mod batches;
 mod input;
+mod limit;
+mod lines;
 mod partitioner;
 mod sender;
 
@@ -12,17 +14,13 @@ use batches::Batches;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use input::parse_header;
+use limit::Limit;
+use lines::{Input, Line};
 use partitioner::Partitioner;
 use sender::Sender;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-
-/// Lines read ahead of the broker.
-const LINES_AHEAD_MAX: usize = 1024;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -116,21 +114,32 @@ fn compression() -> impl TypedValueParser<Value = Compression> {
 
 /// Writes every line, and returns once the last is acknowledged.
 pub fn run(args: &ProduceArgs) -> Result<(), CliError> {
-    let lines = read_lines(args.file.clone())?;
+    let input = Input::open(args.file.as_deref())?;
     let mut sender = Sender::connect(args)?;
     let partition_count = sender.partition_count();
     if let Some(partition) = args.partition.filter(|partition| *partition >= partition_count) {
         let message = format!("partition {partition} of a topic with {partition_count} partitions");
         return Err(CliError::usage(message));
     }
+    // What is compressed may get small enough.
+    let line_limit = match args.compression {
+        Compression::None => sender.batch_limit().clone(),
+        _ => Limit::of_requests(),
+    };
+    let lines = input.read_ahead(line_limit);
     let mut batches = Batches::new(args, Partitioner::new(partition_count, args.partition));
     let mut oldest: Option<Instant> = None;
     loop {
         let wait = oldest.map_or(Duration::MAX, |at| args.linger.saturating_sub(at.elapsed()));
         match next(&lines, wait) {
-            Ok(line) => {
+            Ok(Err(failure)) => {
+                // What came before it counts.
+                sender.send(batches.take()?)?;
+                return Err(failure);
+            }
+            Ok(Ok(line)) => {
                 oldest.get_or_insert_with(Instant::now);
-                batches.append(&line?, sender.producer());
+                batches.append(&line, sender.producer());
                 if !batches.is_full() {
                     continue;
                 }
@@ -143,46 +152,9 @@ pub fn run(args: &ProduceArgs) -> Result<(), CliError> {
     }
 }
 
-type Line = Result<Vec<u8>, CliError>;
-
 fn next(lines: &Receiver<Line>, wait: Duration) -> Result<Line, RecvTimeoutError> {
     match wait {
         Duration::MAX => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
         wait => lines.recv_timeout(wait),
-    }
-}
-
-/// Reads lines on a thread of its own, since reading may wait while a batch is due.
-fn read_lines(file: Option<PathBuf>) -> Result<Receiver<Line>, CliError> {
-    let (sender, receiver) = sync_channel(LINES_AHEAD_MAX);
-    let name = file.as_ref().map_or("standard input".to_owned(), |path| path.display().to_string());
-    let failure = move |source| CliError::File { path: name.clone(), source };
-    let input: Box<dyn Read + Send> = match &file {
-        Some(path) => Box::new(File::open(path).map_err(&failure)?),
-        None => Box::new(io::stdin()),
-    };
-    thread::spawn(move || forward(BufReader::new(input), &sender, failure));
-    Ok(receiver)
-}
-
-fn forward(
-    mut input: impl BufRead,
-    sender: &SyncSender<Line>,
-    failure: impl Fn(io::Error) -> CliError,
-) {
-    loop {
-        let mut line = Vec::new();
-        let result = match input.read_until(b'\n', &mut line) {
-            Ok(0) => return,
-            Ok(_) => {
-                line.pop_if(|last| *last == b'\n');
-                Ok(line)
-            }
-            Err(error) => Err(failure(error)),
-        };
-        let is_last = result.is_err();
-        if sender.send(result).is_err() || is_last {
-            return;
-        }
     }
 }

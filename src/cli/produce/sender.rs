@@ -2,6 +2,7 @@
 
 use super::super::client::{ClientError, Cluster, TopicMetadata};
 use super::batches::EncodedBatch;
+use super::limit::Limit;
 use super::{Acks, CliError, ProduceArgs};
 use crate::wire::ErrorCode;
 use crate::wire::api::init_producer_id::InitProducerIdRequest;
@@ -28,6 +29,7 @@ pub struct Sender {
     is_stale: bool,
     acks: Acks,
     producer: Option<Producer>,
+    batch_limit: Limit,
 }
 
 impl Sender {
@@ -39,7 +41,8 @@ impl Sender {
             Acks::All => cluster.retry(init_producer)?,
             Acks::None | Acks::Leader => None,
         };
-        Ok(Sender { cluster, topic, is_stale: false, acks: args.acks, producer })
+        let batch_limit = cluster.retry(|cluster| Limit::of_batches(cluster, &args.topic))?;
+        Ok(Sender { cluster, topic, is_stale: false, acks: args.acks, producer, batch_limit })
     }
 
     /// The partitions of the topic, at least one.
@@ -52,9 +55,19 @@ impl Sender {
         self.producer
     }
 
+    /// How large a batch may be.
+    pub fn batch_limit(&self) -> &Limit {
+        &self.batch_limit
+    }
+
     /// Sends batches for different partitions. Retries those that may yet succeed.
     pub fn send(&mut self, mut batches: Vec<EncodedBatch>) -> Result<(), CliError> {
-        let Sender { cluster, topic, is_stale, acks, .. } = self;
+        let Sender { cluster, topic, is_stale, acks, batch_limit, .. } = self;
+        if let Some((_, bytes)) = batches.iter().find(|(_, bytes)| bytes.len() > batch_limit.bytes)
+        {
+            let size = bytes.len();
+            return Err(CliError::failure(format!("a batch of {size} bytes is {batch_limit}")));
+        }
         let result = cluster.retry(|cluster| {
             if *is_stale {
                 *topic = cluster.topic(&topic.name, false)?;

@@ -1,9 +1,8 @@
 //! `pinion topic alter`.
 
-use super::super::client::{ClientArgs, ClientError, Cluster};
+use super::super::client::{ClientArgs, ClientError, Cluster, RESOURCE_TOPIC};
 use super::super::error::CliError;
 use super::super::output::Output;
-use super::configs::RESOURCE_TOPIC;
 use super::{parse_config, subject};
 use crate::wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use crate::wire::api::incremental_alter_configs::{

@@ -1,13 +1,12 @@
 //! `pinion topic describe`.
 
 use super::super::client::{
-    ClientArgs, ClientError, Cluster, EARLIEST, LATEST, PartitionMetadata, TopicMetadata,
-    list_offsets,
+    ClientArgs, ClientError, Cluster, EARLIEST, LATEST, PartitionMetadata, TopicConfig,
+    TopicMetadata, describe_topic_configs, list_offsets,
 };
 use super::super::error::CliError;
 use super::super::output::Output;
 use super::super::table::Table;
-use super::configs::{self, Config};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -42,7 +41,7 @@ struct Description {
     topic: TopicMetadata,
     /// First and next offset of each partition that has a leader.
     offsets: BTreeMap<i32, (i64, i64)>,
-    configs: Vec<Config>,
+    configs: Vec<TopicConfig>,
 }
 
 /// Describes the topics one after another.
@@ -79,7 +78,7 @@ fn describe(cluster: &mut Cluster, name: &str) -> Result<Description, ClientErro
         Some((*partition, (start.offset, latest.get(partition)?.offset)))
     };
     let offsets = earliest.iter().filter_map(range).collect();
-    let configs = configs::describe(cluster, name)?;
+    let configs = describe_topic_configs(cluster, name)?;
     Ok(Description { topic, offsets, configs })
 }
 

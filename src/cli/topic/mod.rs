@@ -1,7 +1,6 @@
 //! `pinion topic`: one file per verb.
 
 mod alter;
-mod configs;
 mod create;
 mod delete;
 mod describe;
