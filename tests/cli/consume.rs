@@ -24,6 +24,28 @@ fn reading_starts_at_offsets_and_times() {
     assert_eq!(from("2100-01-01T00:00:00Z"), "");
 }
 
+/// Goal: an offset that a log does not have is named with the log's range, and reading begins at
+/// the nearest, whether it ends or goes on.
+#[test]
+fn reading_from_outside_the_log_begins_at_the_nearest_offset() {
+    let target = Target::start();
+    let name = &topic("outside");
+    target.succeed(&["topic", "create", name, "-p", "1"], b"");
+    target.succeed(&["produce", name], b"0\n1\n2\n");
+    let output = target.run(&["consume", name, "--exit-at-end", "--from", "500"]);
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+    let note = "there is no offset 500, the log goes from 0 to 3: reading from 3\n";
+    assert!(String::from_utf8_lossy(&output.stderr).ends_with(note), "{output:?}");
+
+    let mut follower = target.spawn(&["consume", name, "--from", "500", "--count", "1"]);
+    let mut notes = follower.stderr.take().expect("standard error is a pipe");
+    let mut said = vec![0; note.len()];
+    notes.read_exact(&mut said).expect("the note comes before the first record");
+    target.succeed(&["produce", name], b"3\n");
+    let output = follower.wait_with_output().expect("our own child can be waited for");
+    assert_eq!((output.status.code(), output.stdout), (Some(0), b"3\n".to_vec()));
+}
+
 /// Goal: a follower prints what comes after it started, and ends quietly when its reader has gone.
 #[test]
 fn a_follower_prints_what_comes_and_ends_with_its_reader() {

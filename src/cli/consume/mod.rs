@@ -35,7 +35,8 @@ pub struct ConsumeArgs {
     topic: String,
 
     /// Where to start: start, end, an offset, -N for the last N of each partition, or a time
-    /// (RFC 3339, or @ and milliseconds since 1970)
+    /// (RFC 3339, or @ and milliseconds since 1970). A partition without that offset is read from
+    /// the nearest that it has
     #[arg(long, value_name = "PLACE", default_value = "start", allow_hyphen_values = true)]
     from: Place,
 
@@ -118,13 +119,14 @@ fn positions(
     let mut topic = cluster.topic(&args.topic, false)?;
     let all = topic.clone();
     topic.partitions.retain(|p| args.partition.is_empty() || args.partition.contains(&p.index));
-    let starts = args.from.resolve(cluster, &topic)?;
     let ends = if args.exit_at_end {
         let latest = topic.partitions.iter().map(|p| (p.index, LATEST)).collect();
         list_offsets(cluster, &topic, &latest)?
     } else {
         BTreeMap::new()
     };
+    // Last, so that its notes are not repeated where another step is.
+    let starts = args.from.resolve(cluster, &topic)?;
     let position = |(index, next): (i32, i64)| {
         Position::new(index, next, ends.get(&index).map(|end| end.offset))
     };

@@ -49,7 +49,8 @@ impl FromStr for Place {
 }
 
 impl Place {
-    /// The offset to read first in each partition of `topic`.
+    /// The offset to read first in each partition of `topic`. For an offset that a partition has
+    /// not, that is its nearest, with a note on standard error.
     pub fn resolve(
         self,
         cluster: &mut Cluster,
@@ -66,7 +67,13 @@ impl Place {
             Place::Start => at(EARLIEST).map(offsets),
             Place::End => at(LATEST).map(offsets),
             Place::Offset(offset) => {
-                Ok(topic.partitions.iter().map(|p| (p.index, offset)).collect())
+                let (first, mut next): (_, BTreeMap<i32, i64>) =
+                    (at(EARLIEST)?, at(LATEST).map(offsets)?);
+                for (partition, next) in &mut next {
+                    let first = first.get(partition).map_or(0, |first| first.offset);
+                    *next = nearest(offset, *partition, first, *next);
+                }
+                Ok(next)
             }
             Place::Last(count) => {
                 let (first, mut last): (_, BTreeMap<i32, i64>) =
@@ -86,6 +93,18 @@ impl Place {
             }
         }
     }
+}
+
+/// The offset of a log, which goes from `first` to below `next`, that is nearest to `offset`.
+fn nearest(offset: i64, partition: i32, first: i64, next: i64) -> i64 {
+    let nearest = offset.min(next).max(first);
+    if nearest != offset {
+        eprintln!(
+            "pinion: partition {partition}: there is no offset {offset}, the log goes from {first} \
+             to {next}: reading from {nearest}"
+        );
+    }
+    nearest
 }
 
 #[cfg(test)]
