@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod consume;
 mod dump_log;
+mod duration;
 mod error;
 mod latency;
 mod output;

@@ -43,3 +43,18 @@ fn taken_ports_are_one_line() {
         assert!(line.starts_with("pinion: ") && line.contains(&taken), "{line}");
     }
 }
+
+/// Goal: waits that would fail or spin are wrong arguments, with the least that is allowed.
+#[test]
+fn waits_have_a_least() {
+    for (arguments, least) in [
+        (&["latency", "--watch", "0s"][..], "at least 100ms"),
+        (&["latency", "--timeout", "0s"], "at least 1ms"),
+        (&["topic", "list", "--timeout", "0s"], "at least 1ms"),
+    ] {
+        let output = pinion(arguments).output().expect("pinion runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(least), "{text}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The arguments that every command with a broker takes.
 
+use super::super::duration::parse_wait;
 use super::{ClientError, Cluster};
 use clap::Args;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub struct ClientArgs {
         long,
         value_name = "DURATION",
         default_value = "30s",
-        value_parser = humantime::parse_duration
+        value_parser = parse_wait
     )]
     pub timeout: Duration,
 }

@@ -2,6 +2,7 @@
 
 mod reading;
 
+use super::duration::{parse_at_least, parse_wait};
 use super::error::CliError;
 use super::output::Output;
 use super::table::Table;
@@ -36,6 +37,10 @@ const QUANTILES: [(f64, &str, &str); 5] = [
     (0.9999, "#P99.99", "p99_99_us"),
 ];
 
+/// The shortest pause between two looks: each costs the broker's control thread a merge of all
+/// histograms.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
 /// Which broker, and how to show it.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -50,7 +55,7 @@ pub struct LatencyArgs {
         value_name = "DURATION",
         num_args = 0..=1,
         default_missing_value = "2s",
-        value_parser = humantime::parse_duration
+        value_parser = parse_pause
     )]
     watch: Option<Duration>,
 
@@ -63,9 +68,13 @@ pub struct LatencyArgs {
         long,
         value_name = "DURATION",
         default_value = "10s",
-        value_parser = humantime::parse_duration
+        value_parser = parse_wait
     )]
     timeout: Duration,
+}
+
+fn parse_pause(text: &str) -> Result<Duration, String> {
+    parse_at_least(text, PAUSE_MIN)
 }
 
 /// Prints the percentiles once, or until interrupted.
