@@ -1,7 +1,7 @@
 //! A simulated operator: makes, grows, configures and deletes topics, and deletes records.
 
 use super::client::{Client, Pace, is_retriable};
-use super::line::{Heard, Line, Question, decode};
+use super::line::{Line, Response};
 use super::topics::{FLUSH_POLICIES, Place, Stage, Topics};
 use crate::ledger::Ledger;
 use crate::random::Random;
@@ -77,7 +77,7 @@ impl Admin {
         }
     }
 
-    fn ask(&mut self, topics: &mut Topics) {
+    fn ask_for_task(&mut self, topics: &mut Topics) {
         match self.task.clone() {
             None => {}
             Some(Task::Create(name)) => self.ask_create(&name, topics),
@@ -165,35 +165,50 @@ impl Admin {
         };
         self.line.ask(self.pace.random.between(2, 7) as i16, &request);
     }
+}
 
-    fn on_response(
-        &mut self,
-        question: Question,
-        body: &[u8],
-        now: Monotonic,
-        topics: &mut Topics,
-    ) {
+/// One config, or those of a flush policy.
+fn draw_configs(random: &mut Random) -> Vec<(&'static str, String)> {
+    let one = |name, value: i64| vec![(name, value.to_string())];
+    match random.below(5) {
+        0 => one("segment.bytes", random.pick(&[9000, 30_000])),
+        1 => one("retention.bytes", random.pick(&[20_000, 60_000])),
+        2 => one("index.interval.bytes", random.pick(&[0, 2000])),
+        3 => one("file.delete.delay.ms", random.pick(&[0, 1000])),
+        _ => {
+            let (_, messages, millis) = random.pick(&FLUSH_POLICIES);
+            vec![("flush.messages", messages.to_string()), ("flush.ms", millis.to_string())]
+        }
+    }
+}
+
+impl Client for Admin {
+    fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    fn on_response(&mut self, response: &Response, now: Monotonic, topics: &mut Topics) {
         let Some(task) = self.task.take() else { unreachable!("it asked for something") };
         let code = match &task {
             Task::Create(_) => {
-                let response: CreateTopicsResponse<'_> = decode(question, body);
-                response.topics[0].error_code
+                let answer: CreateTopicsResponse<'_> = response.decode();
+                answer.topics[0].error_code
             }
             Task::Delete(_) => {
-                let response: DeleteTopicsResponse<'_> = decode(question, body);
-                response.responses[0].error_code
+                let answer: DeleteTopicsResponse<'_> = response.decode();
+                answer.responses[0].error_code
             }
             Task::Grow(..) => {
-                let response: CreatePartitionsResponse<'_> = decode(question, body);
-                response.results[0].error_code
+                let answer: CreatePartitionsResponse<'_> = response.decode();
+                answer.results[0].error_code
             }
             Task::Configure(..) => {
-                let response: IncrementalAlterConfigsResponse<'_> = decode(question, body);
-                response.responses[0].error_code
+                let answer: IncrementalAlterConfigsResponse<'_> = response.decode();
+                answer.responses[0].error_code
             }
             Task::DeleteRecords(place, _) => {
-                let response: DeleteRecordsResponse<'_> = decode(question, body);
-                let result = &response.topics[0].partitions[0];
+                let answer: DeleteRecordsResponse<'_> = response.decode();
+                let result = &answer.topics[0].partitions[0];
                 topics.ledger(place).delete_for_good(result.low_watermark);
                 result.error_code
             }
@@ -222,32 +237,12 @@ impl Admin {
             }
         }
     }
-}
 
-/// One config, or those of a flush policy.
-fn draw_configs(random: &mut Random) -> Vec<(&'static str, String)> {
-    let one = |name, value: i64| vec![(name, value.to_string())];
-    match random.below(5) {
-        0 => one("segment.bytes", random.pick(&[9000, 30_000])),
-        1 => one("retention.bytes", random.pick(&[20_000, 60_000])),
-        2 => one("index.interval.bytes", random.pick(&[0, 2000])),
-        3 => one("file.delete.delay.ms", random.pick(&[0, 1000])),
-        _ => {
-            let (_, messages, millis) = random.pick(&FLUSH_POLICIES);
-            vec![("flush.messages", messages.to_string()), ("flush.ms", millis.to_string())]
-        }
+    fn on_broken(&mut self, now: Monotonic) {
+        self.pace.back_off(now);
     }
-}
 
-impl Client for Admin {
-    fn act(&mut self, now: Monotonic, topics: &mut Topics) {
-        loop {
-            match self.line.hear() {
-                Heard::Nothing => break,
-                Heard::Broken => self.pace.back_off(now),
-                Heard::Response(question, body) => self.on_response(question, &body, now, topics),
-            }
-        }
+    fn ask(&mut self, now: Monotonic, topics: &mut Topics) {
         if !self.pace.lets_ask(&mut self.line, now) {
             return;
         }
@@ -255,7 +250,7 @@ impl Client for Admin {
             if self.task.is_none() {
                 self.task = self.draw_task(topics);
             }
-            self.ask(topics);
+            self.ask_for_task(topics);
         }
         self.pace.think(now);
     }

@@ -1,7 +1,7 @@
 //! Reads everything after a start and compares it with what was promised.
 
 use super::client::{Client, is_retriable};
-use super::line::{Heard, Line, Question, decode};
+use super::line::{Line, Response};
 use super::reader::{EARLIEST, LATEST, offset_answer, offset_question, take_records, topic_of};
 use super::topics::{Place, Topics};
 use crate::payload::{self, Read};
@@ -47,7 +47,7 @@ impl Auditor {
         self.places.is_empty()
     }
 
-    fn ask(&mut self) {
+    fn ask_for_step(&mut self) {
         let Some(place) = self.places.last() else { return };
         match &self.step {
             Step::Start => self.line.ask(5, &offset_question(place, EARLIEST)),
@@ -64,24 +64,44 @@ impl Auditor {
         };
     }
 
-    fn on_response(
-        &mut self,
-        question: Question,
-        body: &[u8],
-        now: Monotonic,
-        topics: &mut Topics,
-    ) {
+    fn conclude(&mut self, place: &Place, topics: &mut Topics) {
+        let Step::Records { start, end, next, reads } = &self.step else { return };
+        if next < end {
+            return;
+        }
+        let has_retention = topics.get(&place.0).has_retention;
+        let ledger = topics.ledger(place);
+        let has_moved = has_retention && *start > ledger.deleted_to();
+        if has_retention {
+            ledger.delete_to(*start);
+        }
+        ledger.check(*start, *end, reads);
+        if has_moved {
+            topics.seen.note("retention moved a log start");
+        }
+        self.places.pop();
+        self.step = Step::Start;
+        self.attempts = 0;
+    }
+}
+
+impl Client for Auditor {
+    fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    fn on_response(&mut self, response: &Response, now: Monotonic, topics: &mut Topics) {
         let place = self.places.last().expect("it asked about one").clone();
         let outcome = match &mut self.step {
-            Step::Start => offset_answer(question, body).map(|start| Step::End { start }),
-            Step::End { start } => offset_answer(question, body).map(|end| Step::Records {
+            Step::Start => offset_answer(response).map(|start| Step::End { start }),
+            Step::End { start } => offset_answer(response).map(|end| Step::Records {
                 start: *start,
                 end,
                 next: *start,
                 reads: Vec::new(),
             }),
             Step::Records { start, end, next, reads } => {
-                let response: FetchResponse<'_> = decode(question, body);
+                let response: FetchResponse<'_> = response.decode();
                 let data = &response.responses[0].partitions[0];
                 match ErrorCode::from(data.error_code) {
                     ErrorCode::None => {
@@ -119,36 +139,11 @@ impl Auditor {
         self.conclude(&place, topics);
     }
 
-    fn conclude(&mut self, place: &Place, topics: &mut Topics) {
-        let Step::Records { start, end, next, reads } = &self.step else { return };
-        if next < end {
-            return;
-        }
-        let has_retention = topics.get(&place.0).has_retention;
-        let ledger = topics.ledger(place);
-        let has_moved = has_retention && *start > ledger.deleted_to();
-        if has_retention {
-            ledger.delete_to(*start);
-        }
-        ledger.check(*start, *end, reads);
-        if has_moved {
-            topics.seen.note("retention moved a log start");
-        }
-        self.places.pop();
-        self.step = Step::Start;
-        self.attempts = 0;
+    fn on_broken(&mut self, now: Monotonic) {
+        self.next = now.after(Duration::from_millis(1));
     }
-}
 
-impl Client for Auditor {
-    fn act(&mut self, now: Monotonic, topics: &mut Topics) {
-        loop {
-            match self.line.hear() {
-                Heard::Nothing => break,
-                Heard::Broken => self.next = now.after(Duration::from_millis(1)),
-                Heard::Response(question, body) => self.on_response(question, &body, now, topics),
-            }
-        }
+    fn ask(&mut self, now: Monotonic, _topics: &mut Topics) {
         if self.next > now || self.is_done() {
             return;
         }
@@ -157,7 +152,7 @@ impl Client for Auditor {
             return;
         }
         if self.line.unanswered() == 0 {
-            self.ask();
+            self.ask_for_step();
         }
     }
 

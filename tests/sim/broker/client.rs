@@ -1,6 +1,6 @@
 //! What all simulated clients have in common.
 
-use super::line::Line;
+use super::line::{Heard, Line, Response};
 use super::topics::Topics;
 use crate::random::Random;
 use crate::world::World;
@@ -11,7 +11,28 @@ use std::time::Duration;
 /// A client: called again and again, it does what is to be done at the moment.
 pub trait Client {
     /// Hears responses and sends requests.
-    fn act(&mut self, now: Monotonic, topics: &mut Topics);
+    fn act(&mut self, now: Monotonic, topics: &mut Topics) {
+        loop {
+            match self.line().hear() {
+                Heard::Nothing => break,
+                Heard::Broken => self.on_broken(now),
+                Heard::Response(response) => self.on_response(&response, now, topics),
+            }
+        }
+        self.ask(now, topics);
+    }
+
+    /// Its connection.
+    fn line(&mut self) -> &mut Line;
+
+    /// Takes a response.
+    fn on_response(&mut self, response: &Response, now: Monotonic, topics: &mut Topics);
+
+    /// Its connection is gone, and with it what was not answered.
+    fn on_broken(&mut self, now: Monotonic);
+
+    /// Sends requests, if it is time for some.
+    fn ask(&mut self, now: Monotonic, topics: &mut Topics);
 
     /// When it wants to act though nothing has arrived.
     fn next_deadline(&self) -> Option<Monotonic>;

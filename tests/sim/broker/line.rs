@@ -29,11 +29,26 @@ pub struct Question {
     pub version: i16,
 }
 
+/// A response, and what it answers.
+pub struct Response {
+    /// The request.
+    pub question: Question,
+    /// The bytes behind the header.
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// Reads it.
+    pub fn decode<'a, M: Message<'a>>(&'a self) -> M {
+        let mut reader = Reader::new(&self.body);
+        M::decode(&mut reader, self.question.version).expect("a response is well formed")
+    }
+}
+
 /// What a client hears.
 pub enum Heard {
     Nothing,
-    /// The response's bytes behind the header.
-    Response(Question, Vec<u8>),
+    Response(Response),
     /// The connection is gone, and with it what was not answered.
     Broken,
 }
@@ -106,7 +121,7 @@ impl Line {
             let header = header.expect("a response has a header");
             assert_eq!(header.correlation_id, question.id, "responses in another order");
             let body = reader.remaining().to_vec();
-            return Heard::Response(question, body);
+            return Heard::Response(Response { question, body });
         }
         if self.world.client_end(connection).is_some() {
             self.hang_up();
@@ -123,9 +138,4 @@ impl Line {
         self.arrived.clear();
         self.unanswered.clear();
     }
-}
-
-/// Reads a response.
-pub fn decode<'a, M: Message<'a>>(question: Question, body: &'a [u8]) -> M {
-    M::decode(&mut Reader::new(body), question.version).expect("a response is well formed")
 }

@@ -1,7 +1,7 @@
 //! A simulated producer, plain or idempotent.
 
 use super::client::{Client, Pace, is_retriable};
-use super::line::{Heard, Line, Question, decode};
+use super::line::{Line, Response};
 use super::topics::{Place, Topics};
 use crate::ledger::Order;
 use crate::payload::{self, RecordId, Sender};
@@ -83,7 +83,7 @@ impl Producer {
         }
     }
 
-    fn on_broken(&mut self) {
+    fn lose_in_flight(&mut self) {
         self.in_flight.clear();
         if self.id == Id::Asked {
             self.id = Id::Missing;
@@ -105,8 +105,8 @@ impl Producer {
         self.id = Id::Asked;
     }
 
-    fn on_id(&mut self, question: Question, body: &[u8], topics: &mut Topics) {
-        let response: InitProducerIdResponse = decode(question, body);
+    fn on_id(&mut self, response: &Response, topics: &mut Topics) {
+        let response: InitProducerIdResponse = response.decode();
         self.id = match ErrorCode::from(response.error_code) {
             ErrorCode::None => {
                 topics.note_producer_id(response.producer_id);
@@ -212,37 +212,6 @@ impl Producer {
         flow.batches.remove(index)
     }
 
-    fn on_response(
-        &mut self,
-        question: Question,
-        body: &[u8],
-        now: Monotonic,
-        topics: &mut Topics,
-    ) {
-        let Some(sent) = self.in_flight.pop_front_if(|sent| sent.id == question.id) else {
-            return self.on_id(question, body, topics);
-        };
-        let response: ProduceResponse<'_> = decode(question, body);
-        let mut answers: Vec<(Place, &PartitionProduceResponse<'_>)> = Vec::new();
-        for topic in &response.responses {
-            for partition in &topic.partition_responses {
-                answers.push(((topic.name.to_owned(), partition.index), partition));
-            }
-        }
-        assert_eq!(answers.len(), sent.batches.len(), "each batch has one answer");
-        for (place, first) in sent.batches {
-            if !self.line.is_open() {
-                return;
-            }
-            let answer = answers.iter().find(|(other, _)| *other == place);
-            let (_, answer) = answer.expect("each batch has an answer");
-            self.on_answer(&place, first, answer, topics);
-            if answer.error_code != 0 {
-                self.pace.back_off(now);
-            }
-        }
-    }
-
     fn on_answer(
         &mut self,
         place: &Place,
@@ -326,19 +295,41 @@ fn data_of<'a>((name, index): &'a Place, records: &'a [u8]) -> TopicProduceData<
 }
 
 impl Client for Producer {
-    fn act(&mut self, now: Monotonic, topics: &mut Topics) {
-        loop {
-            match self.line.hear() {
-                Heard::Nothing => break,
-                Heard::Broken => {
-                    self.on_broken();
-                    self.pace.back_off(now);
-                }
-                Heard::Response(question, body) => {
-                    self.on_response(question, &body, now, topics);
-                }
+    fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    fn on_response(&mut self, response: &Response, now: Monotonic, topics: &mut Topics) {
+        let Some(sent) = self.in_flight.pop_front_if(|sent| sent.id == response.question.id) else {
+            return self.on_id(response, topics);
+        };
+        let response: ProduceResponse<'_> = response.decode();
+        let mut answers: Vec<(Place, &PartitionProduceResponse<'_>)> = Vec::new();
+        for topic in &response.responses {
+            for partition in &topic.partition_responses {
+                answers.push(((topic.name.to_owned(), partition.index), partition));
             }
         }
+        assert_eq!(answers.len(), sent.batches.len(), "each batch has one answer");
+        for (place, first) in sent.batches {
+            if !self.line.is_open() {
+                return;
+            }
+            let answer = answers.iter().find(|(other, _)| *other == place);
+            let (_, answer) = answer.expect("each batch has an answer");
+            self.on_answer(&place, first, answer, topics);
+            if answer.error_code != 0 {
+                self.pace.back_off(now);
+            }
+        }
+    }
+
+    fn on_broken(&mut self, now: Monotonic) {
+        self.lose_in_flight();
+        self.pace.back_off(now);
+    }
+
+    fn ask(&mut self, now: Monotonic, topics: &mut Topics) {
         if !self.pace.lets_ask(&mut self.line, now) {
             return;
         }
@@ -355,7 +346,7 @@ impl Client for Producer {
         }
         if self.pace.random.once_in(300) {
             self.line.hang_up();
-            self.on_broken();
+            self.lose_in_flight();
         }
         self.pace.think(now);
     }
@@ -366,7 +357,7 @@ impl Client for Producer {
 
     fn forget_history(&mut self) {
         self.line.hang_up();
-        self.on_broken();
+        self.lose_in_flight();
         self.flows.clear();
         self.name += 1;
         if self.id != Id::Plain {

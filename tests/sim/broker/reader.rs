@@ -1,7 +1,7 @@
 //! A simulated consumer, which believes nothing.
 
 use super::client::{Client, Pace, is_retriable};
-use super::line::{Heard, Line, Question, decode};
+use super::line::{Line, Response};
 use super::topics::{Place, Topics};
 use crate::payload;
 use crate::world::World;
@@ -45,7 +45,7 @@ impl Reader {
         }
     }
 
-    fn ask(&mut self, now: Monotonic, topics: &mut Topics) {
+    fn ask_for_records(&mut self, now: Monotonic, topics: &mut Topics) {
         self.asked = (now, std::mem::take(&mut self.has_all));
         if let Some(place) = self.lost.clone() {
             let version = self.pace.random.between(1, 6) as i16;
@@ -76,45 +76,14 @@ impl Reader {
         self.line.ask(version, &request);
     }
 
-    fn on_start(&mut self, question: Question, body: &[u8], now: Monotonic) {
+    fn on_start(&mut self, response: &Response, now: Monotonic) {
         let Some(place) = self.lost.take() else { unreachable!("it asked for one") };
-        match offset_answer(question, body) {
+        match offset_answer(response) {
             Ok(start) => drop(self.offsets.insert(place, start)),
             Err(code) => {
                 assert!(is_retriable(code), "{place:?}: {code:?}");
                 self.pace.back_off(now);
             }
-        }
-    }
-
-    fn on_response(
-        &mut self,
-        question: Question,
-        body: &[u8],
-        now: Monotonic,
-        topics: &mut Topics,
-    ) {
-        if question.api == ApiKey::ListOffsets {
-            return self.on_start(question, body, now);
-        }
-        let response: FetchResponse<'_> = decode(question, body);
-        assert_eq!(response.error_code, 0, "a whole fetch fails");
-        let count_before = topics.read_count;
-        self.has_all = true;
-        for topic in &response.responses {
-            for partition in &topic.partitions {
-                let place = (topic.topic.to_owned(), partition.partition_index);
-                if topics.is_live(&place.0) && self.offsets.contains_key(&place) {
-                    self.on_partition(place, partition, now, topics);
-                }
-            }
-        }
-        let (since, had_all) = self.asked;
-        if had_all
-            && topics.read_count > count_before
-            && now > since.after(Duration::from_millis(2))
-        {
-            topics.seen.note("a waiting fetch was released");
         }
     }
 
@@ -174,8 +143,8 @@ pub fn offset_question<'a>((name, index): &'a Place, timestamp: i64) -> ListOffs
 }
 
 /// The answer to [`offset_question`].
-pub fn offset_answer(question: Question, body: &[u8]) -> Result<i64, ErrorCode> {
-    let response: ListOffsetsResponse<'_> = decode(question, body);
+pub fn offset_answer(response: &Response) -> Result<i64, ErrorCode> {
+    let response: ListOffsetsResponse<'_> = response.decode();
     let partition = &response.topics[0].partitions[0];
     match ErrorCode::from(partition.error_code) {
         ErrorCode::None => Ok(partition.offset),
@@ -205,19 +174,45 @@ pub fn take_records(
 }
 
 impl Client for Reader {
-    fn act(&mut self, now: Monotonic, topics: &mut Topics) {
-        loop {
-            match self.line.hear() {
-                Heard::Nothing => break,
-                Heard::Broken => self.pace.back_off(now),
-                Heard::Response(question, body) => self.on_response(question, &body, now, topics),
+    fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    fn on_response(&mut self, response: &Response, now: Monotonic, topics: &mut Topics) {
+        if response.question.api == ApiKey::ListOffsets {
+            return self.on_start(response, now);
+        }
+        let response: FetchResponse<'_> = response.decode();
+        assert_eq!(response.error_code, 0, "a whole fetch fails");
+        let count_before = topics.read_count;
+        self.has_all = true;
+        for topic in &response.responses {
+            for partition in &topic.partitions {
+                let place = (topic.topic.to_owned(), partition.partition_index);
+                if topics.is_live(&place.0) && self.offsets.contains_key(&place) {
+                    self.on_partition(place, partition, now, topics);
+                }
             }
         }
+        let (since, had_all) = self.asked;
+        if had_all
+            && topics.read_count > count_before
+            && now > since.after(Duration::from_millis(2))
+        {
+            topics.seen.note("a waiting fetch was released");
+        }
+    }
+
+    fn on_broken(&mut self, now: Monotonic) {
+        self.pace.back_off(now);
+    }
+
+    fn ask(&mut self, now: Monotonic, topics: &mut Topics) {
         if !self.pace.lets_ask(&mut self.line, now) {
             return;
         }
         if self.line.unanswered() == 0 {
-            self.ask(now, topics);
+            self.ask_for_records(now, topics);
         }
         if self.pace.random.once_in(300) {
             self.line.hang_up();
