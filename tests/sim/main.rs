@@ -12,4 +12,5 @@ mod metadata;
 mod payload;
 mod random;
 mod report;
+mod strikes;
 mod world;

@@ -6,6 +6,7 @@ mod producers;
 use crate::ledger::Ledger;
 use crate::random::Random;
 use crate::report;
+use crate::strikes::Victim;
 use crate::world::{Crash, Disk, Fault, World};
 use pinion::log::{AppendError, FlushPolicy, LogConfig, ReadError};
 use process::{Checkpoint, Process};
@@ -240,8 +241,19 @@ impl Scenario {
         }
     }
 
-    /// Dies at a step of the disk, then once more during or after recovery, then is checked, ends
-    /// cleanly and is checked again. Gives how often it died: never, if there are fewer steps.
+    fn end_cleanly(&self, run: &mut Run) {
+        for _ in 0..2 {
+            let mut process = self.start(run).expect("nothing kills it");
+            self.work(run, &mut process, 20);
+            assert!(process.close(&mut run.ledger), "nothing kills it");
+            run.checkpoint = Checkpoint { is_clean: true, ..process.checkpoint() };
+            run.world.shut_down();
+        }
+        self.start(run).expect("nothing kills it");
+    }
+}
+
+impl Victim for Scenario {
     fn die_twice(&self, step: u64, crash: Crash) -> u64 {
         let mut run = self.begin();
         let first = run.world.machine().disk_steps() + step;
@@ -264,33 +276,6 @@ impl Scenario {
         2
     }
 
-    fn end_cleanly(&self, run: &mut Run) {
-        for _ in 0..2 {
-            let mut process = self.start(run).expect("nothing kills it");
-            self.work(run, &mut process, 20);
-            assert!(process.close(&mut run.ledger), "nothing kills it");
-            run.checkpoint = Checkpoint { is_clean: true, ..process.checkpoint() };
-            run.world.shut_down();
-        }
-        self.start(run).expect("nothing kills it");
-    }
-
-    /// Dies at each step; gives how often it died.
-    fn enumerate(&self) -> u64 {
-        let mut points = 0;
-        for crash in [Crash::Process, Crash::Power] {
-            for step in 0.. {
-                let _guard = report::on_failure(format!("{self:?}, {crash:?} at step {step}"));
-                match self.die_twice(step, crash) {
-                    0 => break,
-                    found => points += found,
-                }
-            }
-        }
-        points
-    }
-
-    /// One disk operation fails; gives false if there are fewer calls of it.
     fn fail_once(&self, operation: &'static str, call: u64, errno: i32) -> bool {
         let mut run = self.begin();
         let call = run.world.machine().disk.faults.calls(operation) + call;
@@ -311,7 +296,7 @@ impl Scenario {
 /// have no gap, and producers are recognised.
 #[test]
 fn acknowledged_records_survive_every_crash_point() {
-    let points: u64 = report::seeds(6).map(|seed| Scenario::new(seed).enumerate()).sum();
+    let points: u64 = report::seeds(6).map(|seed| Scenario::new(seed).die_everywhere()).sum();
     report::print(&format!("sim: log: {points} crash points"));
 }
 
@@ -319,20 +304,8 @@ fn acknowledged_records_survive_every_crash_point() {
 #[test]
 fn acknowledged_records_survive_every_failed_call() {
     let operations = ["open", "write", "sync", "sync directory", "rename", "allocate", "unlink"];
-    let mut count = 0;
-    for seed in report::seeds(12) {
-        let scenario = Scenario::new(seed);
-        for operation in operations {
-            for (call, errno) in (0..).flat_map(|call| [(call, libc::EIO), (call, libc::ENOSPC)]) {
-                let what = format!("{scenario:?}, {operation} {call} fails with {errno}");
-                let _guard = report::on_failure(what);
-                if !scenario.fail_once(operation, call, errno) {
-                    break;
-                }
-                count += 1;
-            }
-        }
-    }
+    let fail = |seed| Scenario::new(seed).fail_everywhere(&operations);
+    let count: u64 = report::seeds(12).map(fail).sum();
     report::print(&format!("sim: log: {count} failed calls"));
 }
 
@@ -344,7 +317,7 @@ fn a_lying_disk_is_noticed() {
     for plan in plans {
         report::expect_noticed(&["was lost", "came back", "unreadable"], || {
             for seed in 0..20 {
-                Scenario { plan, ..Scenario::new(seed) }.enumerate();
+                Scenario { plan, ..Scenario::new(seed) }.die_everywhere();
             }
         });
     }

@@ -2,6 +2,7 @@
 
 use crate::random::Random;
 use crate::report;
+use crate::strikes::Victim;
 use crate::world::{Crash, Disk, Fault, SimIo, World};
 use pinion::base::{ProducerId, TopicId};
 use pinion::io::{Io, Startup, Token};
@@ -254,9 +255,9 @@ impl Scenario {
             process.run(true, history);
         }
     }
+}
 
-    /// Dies at a step, then at another during or after recovery, and is checked. Gives how often
-    /// it died: never, if there are fewer steps.
+impl Victim for Scenario {
     fn die_twice(&self, step: u64, crash: Crash) -> u64 {
         let (world, mut history, mut random) = self.begin();
         let start = world.machine().disk_steps();
@@ -278,7 +279,6 @@ impl Scenario {
         2
     }
 
-    /// One disk operation fails; gives false if there are fewer calls of it.
     fn fail_once(&self, operation: &'static str, call: u64, errno: i32) -> bool {
         let (world, mut history, mut random) = self.begin();
         let before = world.machine().disk.faults.calls(operation);
@@ -294,36 +294,21 @@ impl Scenario {
         self.work(process, &mut history, &mut random);
         was_struck
     }
-
-    /// Dies at each step; gives how often it died.
-    fn enumerate(&self) -> u64 {
-        let mut points = 0;
-        for crash in [Crash::Process, Crash::Power] {
-            for step in 0.. {
-                let _guard = report::on_failure(format!("{self:?}, {crash:?} at step {step}"));
-                match self.die_twice(step, crash) {
-                    0 => break,
-                    found => points += found,
-                }
-            }
-        }
-        points
-    }
 }
 
 /// Goal: at every crash point, what was committed survives and nothing else appears.
 #[test]
 fn committed_changes_survive_every_crash_point() {
-    let enumerate = |seed| Scenario::new(seed, false).enumerate();
-    let points: u64 = report::seeds(30).map(enumerate).sum();
+    let die = |seed| Scenario::new(seed, false).die_everywhere();
+    let points: u64 = report::seeds(30).map(die).sum();
     report::print(&format!("sim: metadata log: {points} crash points"));
 }
 
 /// Goal: the same while a snapshot takes the place of a long log.
 #[test]
 fn snapshots_survive_every_crash_point() {
-    let enumerate = |seed| Scenario::with_long_log(seed).enumerate();
-    let points: u64 = report::seeds(2).map(enumerate).sum();
+    let die = |seed| Scenario::with_long_log(seed).die_everywhere();
+    let points: u64 = report::seeds(2).map(die).sum();
     report::print(&format!("sim: metadata log with snapshots: {points} crash points"));
 }
 
@@ -331,23 +316,8 @@ fn snapshots_survive_every_crash_point() {
 #[test]
 fn committed_changes_survive_every_failed_call() {
     let operations = ["open", "write", "sync", "sync directory", "truncate", "allocate", "read"];
-    let mut count = 0;
-    for seed in report::seeds(10) {
-        let scenario = Scenario::new(seed, false);
-        for (operation, errno) in operations
-            .iter()
-            .flat_map(|&operation| [libc::EIO, libc::ENOSPC].map(|errno| (operation, errno)))
-        {
-            for call in 0.. {
-                let what = format!("{scenario:?}, {operation} {call} fails with {errno}");
-                let _guard = report::on_failure(what);
-                if !scenario.fail_once(operation, call, errno) {
-                    break;
-                }
-                count += 1;
-            }
-        }
-    }
+    let fail = |seed| Scenario::new(seed, false).fail_everywhere(&operations);
+    let count: u64 = report::seeds(10).map(fail).sum();
     report::print(&format!("sim: metadata log: {count} failed calls"));
 }
 
@@ -355,6 +325,6 @@ fn committed_changes_survive_every_failed_call() {
 #[test]
 fn a_lying_disk_is_noticed() {
     report::expect_noticed(&["was committed"], || {
-        let _: u64 = (0..20).map(|seed| Scenario::new(seed, true).enumerate()).sum();
+        let _: u64 = (0..20).map(|seed| Scenario::new(seed, true).die_everywhere()).sum();
     });
 }
