@@ -54,6 +54,13 @@ pub enum Change {
         /// Its value, checked; `None` removes it.
         value: Option<String>,
     },
+    /// As `BrokerConfigSet`, for all brokers of the cluster.
+    ClusterConfigSet {
+        /// Which broker key.
+        key: String,
+        /// Its value, checked; `None` removes it.
+        value: Option<String>,
+    },
     /// Producer ids below `next` have been handed out to shards and are never used again.
     ProducerIdsAllocated {
         /// The first id that is still free.

@@ -20,6 +20,7 @@ const PARTITIONS_ADDED: u8 = 5;
 const TOPIC_CONFIG_SET: u8 = 6;
 const BROKER_CONFIG_SET: u8 = 7;
 const PRODUCER_IDS_ALLOCATED: u8 = 8;
+const CLUSTER_CONFIG_SET: u8 = 9;
 
 /// A body that holds something else than its frame promised.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -85,6 +86,7 @@ pub(super) fn encode_state(state: &ImageState, to: &mut Vec<u8>) {
         to.put_i32(topic.partition_count);
         put_map(&topic.configs, to);
     }
+    put_map(&state.cluster_configs, to);
 }
 
 /// Reads the body of a snapshot frame.
@@ -109,6 +111,8 @@ pub(super) fn decode_state(mut body: &[u8]) -> Result<ImageState, CodecError> {
             configs: get_map(body)?,
         });
     }
+    // Snapshots of before there were such configs end here.
+    let cluster_configs = if body.is_empty() { BTreeMap::new() } else { get_map(body)? };
     finish(body)?;
     Ok(ImageState {
         version,
@@ -117,6 +121,7 @@ pub(super) fn decode_state(mut body: &[u8]) -> Result<ImageState, CodecError> {
         next_ordinal,
         next_producer_id,
         broker_configs,
+        cluster_configs,
         topics,
     })
 }
@@ -155,6 +160,11 @@ fn encode_change(change: &Change, to: &mut Vec<u8>) {
             put_text(key, to);
             put_optional(value.as_deref(), to);
         }
+        Change::ClusterConfigSet { key, value } => {
+            to.put_u8(CLUSTER_CONFIG_SET);
+            put_text(key, to);
+            put_optional(value.as_deref(), to);
+        }
         Change::ProducerIdsAllocated { next } => {
             to.put_u8(PRODUCER_IDS_ALLOCATED);
             to.put_i64(next.0);
@@ -183,6 +193,9 @@ fn decode_change(body: &mut &[u8]) -> Result<Change, CodecError> {
         },
         BROKER_CONFIG_SET => {
             Change::BrokerConfigSet { key: get_text(body)?, value: get_optional(body)? }
+        }
+        CLUSTER_CONFIG_SET => {
+            Change::ClusterConfigSet { key: get_text(body)?, value: get_optional(body)? }
         }
         PRODUCER_IDS_ALLOCATED => {
             Change::ProducerIdsAllocated { next: ProducerId(body.try_get_i64()?) }

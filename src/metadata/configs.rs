@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 pub enum ConfigResource<'a> {
     /// A topic's.
     Topic(&'a Topic),
-    /// The broker's.
+    /// The broker's own.
     Broker,
+    /// Those of all brokers of the cluster.
+    Cluster,
 }
 
 /// What IncrementalAlterConfigs does to a key (KIP-339).
@@ -69,13 +71,15 @@ impl<'a> ConfigResource<'a> {
             .ok_or_else(|| MetadataError::NoSuchTopic(name.to_owned()))
     }
 
-    /// The broker of that name: its number, or nothing for the cluster's default, which are the
-    /// same with one broker.
+    /// The broker of that name: its number, or nothing for all brokers of the cluster.
     ///
     /// # Errors
     /// If it is another broker.
     pub fn broker(name: &str, broker: BrokerId) -> Result<Self, MetadataError> {
-        if name.is_empty() || name.parse() == Ok(broker.0) {
+        if name.is_empty() {
+            return Ok(ConfigResource::Cluster);
+        }
+        if name.parse() == Ok(broker.0) {
             return Ok(ConfigResource::Broker);
         }
         Err(MetadataError::Request(format!(
@@ -86,14 +90,17 @@ impl<'a> ConfigResource<'a> {
     fn current(self, image: &'a Image) -> &'a BTreeMap<String, String> {
         match self {
             ConfigResource::Topic(topic) => &topic.configs,
-            ConfigResource::Broker => image.broker_configs(),
+            ConfigResource::Broker => &image.dynamic_configs().broker,
+            ConfigResource::Cluster => &image.dynamic_configs().cluster,
         }
     }
 
     fn key(self, name: &str) -> Result<&'static ConfigKey, MetadataError> {
         let (key, whose) = match self {
             ConfigResource::Topic(_) => (config_keys::topic_key(name), "topic"),
-            ConfigResource::Broker => (config_keys::broker_key(name), "broker"),
+            ConfigResource::Broker | ConfigResource::Cluster => {
+                (config_keys::broker_key(name), "broker")
+            }
         };
         let key = key
             .ok_or_else(|| MetadataError::Config(format!("Unknown {whose} config name: {name}")))?;
@@ -112,6 +119,7 @@ impl<'a> ConfigResource<'a> {
                 Change::TopicConfigSet { id: topic.id, key: name, value }
             }
             ConfigResource::Broker => Change::BrokerConfigSet { key: name, value },
+            ConfigResource::Cluster => Change::ClusterConfigSet { key: name, value },
         }
     }
 }
@@ -198,6 +206,7 @@ fn altered(
     let now = match resource {
         ConfigResource::Topic(topic) => image.configs(&topic.configs).value(key),
         ConfigResource::Broker => image.broker().value(key),
+        ConfigResource::Cluster => image.cluster_value(key),
     };
     let now = now.unwrap_or_default();
     let mut entries: Vec<&str> = list_entries(&now).collect();

@@ -50,10 +50,24 @@ pub fn describe_broker(image: &Image) -> Vec<ConfigEntry> {
     config_keys::broker_keys().map(|key| describe(&configs, key)).collect()
 }
 
+/// The configs that were set for all brokers of the cluster, and no others: what holds on a broker
+/// is that broker's to tell.
+pub fn describe_cluster(image: &Image) -> Vec<ConfigEntry> {
+    let configs = image.broker();
+    let is_cluster = |layer: &Layer<'_>| layer.source == ConfigSource::DynamicDefaultBroker;
+    config_keys::broker_keys()
+        .filter(|key| image.dynamic_configs().cluster.contains_key(key.name))
+        .map(|key| describe_layers(key, configs.layers(key).filter(is_cluster).collect()))
+        .collect()
+}
+
 fn describe(configs: &Configs<'_>, key: &'static ConfigKey) -> ConfigEntry {
+    describe_layers(key, configs.layers(key).collect())
+}
+
+fn describe_layers(key: &'static ConfigKey, layers: Vec<Layer<'_>>) -> ConfigEntry {
     let sensitive = matches!(key.kind, Kind::Password);
     let shown = |value: &str| (!sensitive).then(|| value.to_owned());
-    let layers: Vec<Layer<'_>> = configs.layers(key).collect();
     let source = layers.first().map_or(ConfigSource::Default, |layer| layer.source);
     ConfigEntry {
         name: key.name,

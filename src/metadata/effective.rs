@@ -2,6 +2,7 @@
 
 use super::StaticConfig;
 use super::config_keys::{self, ConfigKey, Scope, Synonym, kind};
+use super::dynamic_configs::DynamicConfigs;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -12,6 +13,8 @@ pub enum ConfigSource {
     DynamicTopic,
     /// AlterConfigs on the broker.
     DynamicBroker,
+    /// AlterConfigs on all brokers of the cluster.
+    DynamicDefaultBroker,
     /// The configuration file or the command line.
     StaticBroker,
     /// Nobody.
@@ -24,6 +27,7 @@ impl ConfigSource {
         match self {
             ConfigSource::DynamicTopic => 1,
             ConfigSource::DynamicBroker => 2,
+            ConfigSource::DynamicDefaultBroker => 3,
             ConfigSource::StaticBroker => 4,
             ConfigSource::Default => 5,
         }
@@ -48,8 +52,8 @@ pub struct Layer<'a> {
 pub struct Configs<'a> {
     /// The overrides of a topic; empty for the broker.
     pub overrides: &'a BTreeMap<String, String>,
-    /// What AlterConfigs set on the broker.
-    pub dynamic: &'a BTreeMap<String, String>,
+    /// What AlterConfigs set on the broker, and on the cluster.
+    pub dynamic: &'a DynamicConfigs,
     /// What the broker was started with.
     pub fixed: &'a StaticConfig,
 }
@@ -71,14 +75,10 @@ impl<'a> Configs<'a> {
 
     fn broker_layers(self, synonym: Synonym) -> impl Iterator<Item = Layer<'a>> + use<'a> {
         let key = config_keys::broker_key(synonym.name).expect("the table holds every synonym");
-        let dynamic = self.dynamic.get(key.name).map(String::as_str);
-        let values = [
-            (ConfigSource::DynamicBroker, dynamic),
-            (ConfigSource::StaticBroker, self.fixed.get(key.name)),
-            (ConfigSource::Default, key.default),
-        ];
-        let layer = move |(source, value): (_, Option<_>)| Some(synonym.layer(source, value?));
-        values.into_iter().filter_map(layer)
+        let fixed = self.fixed.get(key.name).map(|value| (ConfigSource::StaticBroker, value));
+        let default = key.default.map(|value| (ConfigSource::Default, value));
+        let values = self.dynamic.values(key.name).chain(fixed).chain(default);
+        values.map(move |(source, value)| synonym.layer(source, value))
     }
 
     /// The value that holds, in the key's own unit; `None` where it is null.
@@ -92,7 +92,7 @@ impl<'a> Configs<'a> {
     /// If the table has no such broker key.
     pub fn broker_value(&self, name: &str) -> Option<&'a str> {
         let key = config_keys::broker_key(name).expect("the table has every key that is read");
-        let dynamic = self.dynamic.get(key.name).map(String::as_str);
+        let dynamic = self.dynamic.values(key.name).next().map(|(_, value)| value);
         dynamic.or_else(|| self.fixed.get_or_default(key.name))
     }
 

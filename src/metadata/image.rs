@@ -1,12 +1,14 @@
 //! The state that the changes so far add up to.
 
 use super::config_keys::{self, ConfigFault, ConfigKey};
-use super::effective::Configs;
+use super::dynamic_configs::DynamicConfigs;
+use super::effective::{ConfigSource, Configs};
 use super::log_config;
 use super::{Change, StaticConfig};
 use crate::base::{LeaderEpoch, ProducerId, TopicId};
 use crate::log::LogConfig;
 use rpds::RedBlackTreeMapSync;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
@@ -29,7 +31,7 @@ pub struct Image {
     partition_count: i64,
     topics: RedBlackTreeMapSync<Arc<str>, Arc<Topic>>,
     topics_by_id: RedBlackTreeMapSync<TopicId, Arc<Topic>>,
-    broker_configs: Arc<BTreeMap<String, String>>,
+    dynamic_configs: Arc<DynamicConfigs>,
     static_config: Arc<StaticConfig>,
     default_log_config: Arc<LogConfig>,
 }
@@ -96,6 +98,7 @@ pub(super) struct ImageState {
     pub next_ordinal: u64,
     pub next_producer_id: ProducerId,
     pub broker_configs: BTreeMap<String, String>,
+    pub cluster_configs: BTreeMap<String, String>,
     pub topics: Vec<TopicState>,
 }
 
@@ -112,8 +115,8 @@ pub(super) struct TopicState {
 impl Image {
     /// The image before the first change, of a broker that was started with `static_config`.
     pub fn empty(static_config: Arc<StaticConfig>) -> Image {
-        let broker_configs = Arc::new(BTreeMap::new());
-        let (dynamic, overrides) = (&broker_configs, &BTreeMap::new());
+        let dynamic_configs = Arc::new(DynamicConfigs::default());
+        let (dynamic, overrides) = (&dynamic_configs, &BTreeMap::new());
         let configs = Configs { overrides, dynamic, fixed: &static_config };
         let default_log_config = Arc::new(log_config::resolve(&configs));
         Image {
@@ -125,7 +128,7 @@ impl Image {
             partition_count: 0,
             topics: RedBlackTreeMapSync::new_sync(),
             topics_by_id: RedBlackTreeMapSync::new_sync(),
-            broker_configs,
+            dynamic_configs,
             static_config,
             default_log_config,
         }
@@ -145,10 +148,13 @@ impl Image {
         image.incarnation = state.incarnation;
         image.next_ordinal = state.next_ordinal;
         image.next_producer_id = state.next_producer_id;
-        for (key, value) in &state.broker_configs {
+        for (key, value) in state.broker_configs.iter().chain(&state.cluster_configs) {
             check(config_keys::broker_key(key), key, Some(value))?;
         }
-        image.broker_configs = Arc::new(state.broker_configs);
+        image.dynamic_configs = Arc::new(DynamicConfigs {
+            broker: state.broker_configs,
+            cluster: state.cluster_configs,
+        });
         image.resolve_all();
         for topic in state.topics {
             if image.topics.contains_key(&topic.name) || image.topics_by_id.contains_key(&topic.id)
@@ -178,7 +184,8 @@ impl Image {
             incarnation: self.incarnation,
             next_ordinal: self.next_ordinal,
             next_producer_id: self.next_producer_id,
-            broker_configs: BTreeMap::clone(&self.broker_configs),
+            broker_configs: self.dynamic_configs.broker.clone(),
+            cluster_configs: self.dynamic_configs.cluster.clone(),
             topics: topics.collect(),
         }
     }
@@ -235,9 +242,9 @@ impl Image {
         self.next_producer_id
     }
 
-    /// What AlterConfigs set on the broker.
-    pub fn broker_configs(&self) -> &BTreeMap<String, String> {
-        &self.broker_configs
+    /// What AlterConfigs set on the broker, and on the cluster.
+    pub fn dynamic_configs(&self) -> &DynamicConfigs {
+        &self.dynamic_configs
     }
 
     /// What the broker was started with.
@@ -247,13 +254,19 @@ impl Image {
 
     /// What was set for a topic with these overrides.
     pub fn configs<'a>(&'a self, overrides: &'a BTreeMap<String, String>) -> Configs<'a> {
-        Configs { overrides, dynamic: &self.broker_configs, fixed: &self.static_config }
+        Configs { overrides, dynamic: &self.dynamic_configs, fixed: &self.static_config }
     }
 
     /// What is set for the broker: AlterConfigs over the configuration file over the defaults.
     pub fn broker(&self) -> Configs<'_> {
         static NONE: BTreeMap<String, String> = BTreeMap::new();
         self.configs(&NONE)
+    }
+
+    /// The value of a broker key on a broker that has none of its own; `None` where it is null.
+    pub fn cluster_value(&self, key: &'static ConfigKey) -> Option<Cow<'_, str>> {
+        let mut layers = self.broker().layers(key);
+        Some(layers.find(|layer| layer.source != ConfigSource::DynamicBroker)?.scaled())
     }
 
     /// Takes in one change.
@@ -288,7 +301,12 @@ impl Image {
             }
             Change::BrokerConfigSet { key, value } => {
                 check(config_keys::broker_key(key), key, value.as_deref())?;
-                assign(Arc::make_mut(&mut self.broker_configs), key, value);
+                assign(&mut Arc::make_mut(&mut self.dynamic_configs).broker, key, value);
+                self.resolve_all();
+            }
+            Change::ClusterConfigSet { key, value } => {
+                check(config_keys::broker_key(key), key, value.as_deref())?;
+                assign(&mut Arc::make_mut(&mut self.dynamic_configs).cluster, key, value);
                 self.resolve_all();
             }
             Change::ProducerIdsAllocated { next } => {

@@ -60,9 +60,11 @@ fn snapshot(body: &[u8]) -> Result<Vec<String>, String> {
         "cluster: {} starts: {} next ordinal: {} next producer id: {}",
         state.cluster_id, state.incarnation, state.next_ordinal, state.next_producer_id
     );
-    let configs = state.broker_configs.iter().map(|(key, value)| format!("{key}={value}"));
+    let line = |whose: &str, (key, value): (&String, &String)| format!("{whose} {key}={value}");
+    let configs = state.broker_configs.iter().map(|config| line("broker:", config));
+    let defaults = state.cluster_configs.iter().map(|config| line("all brokers:", config));
     let topics = state.topics.iter().map(|topic| format!("{topic:?}"));
-    Ok(std::iter::once(cluster).chain(configs).chain(topics).collect())
+    Ok(std::iter::once(cluster).chain(configs).chain(defaults).chain(topics).collect())
 }
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ mod tests {
     use super::*;
     use crate::metadata::StaticConfig;
     use crate::metadata::config_keys::broker_key;
+    use crate::metadata::dynamic_configs::DynamicConfigs;
 
     fn resolved(
         overrides: &[(&str, &str)],
@@ -102,7 +103,8 @@ mod tests {
         for (key, value) in fixed {
             static_config.set(broker_key(key).unwrap(), value).unwrap();
         }
-        let (none, dynamic) = (map(&[]), map(dynamic));
+        let none = map(&[]);
+        let dynamic = DynamicConfigs { broker: map(dynamic), cluster: map(&[]) };
         let configs = Configs { overrides: &none, dynamic: &dynamic, fixed: &static_config };
         overridden(&resolve(&configs), &map(overrides))
     }

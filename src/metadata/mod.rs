@@ -17,6 +17,7 @@ mod codec;
 pub mod config_keys;
 pub mod configs;
 pub mod describe;
+mod dynamic_configs;
 pub mod effective;
 mod error;
 mod frame;

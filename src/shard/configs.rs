@@ -8,7 +8,7 @@ use crate::base::BrokerId;
 use crate::metadata::configs::{
     AlterOperation, Alteration, ConfigResource, alter_configs, replace_configs,
 };
-use crate::metadata::describe::{ConfigEntry, describe_broker, describe_topic};
+use crate::metadata::describe::{ConfigEntry, describe_broker, describe_cluster, describe_topic};
 use crate::metadata::{Image, MetadataError};
 use crate::wire::Array;
 use crate::wire::api::alter_configs::{
@@ -71,6 +71,7 @@ fn describe(image: &Image, broker: BrokerId, wanted: &DescribeConfigsResource) -
     let mut entries = match resource {
         ConfigResource::Topic(topic) => describe_topic(image, topic),
         ConfigResource::Broker => describe_broker(image),
+        ConfigResource::Cluster => describe_cluster(image),
     };
     if let Some(keys) = &wanted.configuration_keys
         && !keys.is_empty()

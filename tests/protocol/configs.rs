@@ -23,6 +23,8 @@ const SUBTRACT: i8 = 3;
 
 /// Where a value comes from, as DescribeConfigs tells it.
 const FROM_TOPIC: i8 = 1;
+const FROM_BROKER: i8 = 2;
+const FROM_CLUSTER: i8 = 3;
 const FROM_BROKER_FILE: i8 = 4;
 const FROM_DEFAULT: i8 = 5;
 
@@ -78,7 +80,7 @@ fn describe_lists_every_config() {
     let request = DescribeConfigsRequest {
         resources: smallvec![
             resource(TOPIC, "t"),
-            resource(BROKER, ""),
+            resource(BROKER, "1"),
             resource(TOPIC, "absent"),
             resource(BROKER, "99"),
             resource(77, "t"),
@@ -182,6 +184,23 @@ fn alterations_take_effect() {
     assert_eq!(client.topic_config("t", "max.message.bytes").0, "2000");
     let produced = client.produce(("t", 0), &large);
     assert_eq!(produced.error, ErrorCode::MessageTooLarge);
+}
+
+/// Goal: what is set for all brokers stays when a broker's own value goes.
+#[test]
+fn configs_of_the_cluster_and_of_a_broker() {
+    let (_broker, mut client) = start();
+    client.create_topic("t", 1, &[]);
+    let key = "log.retention.ms";
+    for (broker, value) in [("", "111111"), ("1", "222222")] {
+        assert_eq!(
+            alter(&mut client, (BROKER, broker), &[(key, SET, Some(value))]),
+            ErrorCode::None
+        );
+    }
+    assert_eq!(client.topic_config("t", "retention.ms"), ("222222".into(), FROM_BROKER));
+    assert_eq!(alter(&mut client, (BROKER, "1"), &[(key, DELETE, None)]), ErrorCode::None);
+    assert_eq!(client.topic_config("t", "retention.ms"), ("111111".into(), FROM_CLUSTER));
 }
 
 /// Goal: `validate_only` checks and changes nothing.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::metadata::config_keys;
 use crate::metadata::configs::*;
-use crate::metadata::describe::{ConfigEntry, describe_broker, describe_topic};
+use crate::metadata::describe::{ConfigEntry, describe_broker, describe_cluster, describe_topic};
 use crate::metadata::effective::ConfigSource;
 use crate::wire::ErrorCode;
 
@@ -160,7 +160,7 @@ fn broker_alterations() {
     assert_eq!(refused.code(), ErrorCode::InvalidRequest);
     assert_eq!(refused.to_string(), "Cannot update these configs dynamically: num.partitions");
 
-    let resource = ConfigResource::broker("", BROKER).unwrap();
+    let resource = ConfigResource::broker("1", BROKER).unwrap();
     let alteration = alteration("log.retention.ms", Some("1234"));
     let changes = alter_configs(&image, resource, &[alteration]).unwrap();
     let before = image.topic("orders").unwrap().log_config.clone();
@@ -169,6 +169,38 @@ fn broker_alterations() {
     assert_eq!(image.topic("orders").unwrap().log_config.retention_ms, 1234);
     let removed = replace_configs(&image, ConfigResource::Broker, &[]).unwrap();
     apply_all(&mut image, &removed);
-    assert_eq!(image.broker_configs().len(), 0);
+    assert_eq!(image.dynamic_configs().broker.len(), 0);
     assert_eq!(image.topic("orders").unwrap().log_config.segment_bytes, 2_000_000);
+}
+
+/// Goal: what is set for the cluster and for the broker are two layers, of which the broker's goes
+/// first; taking one away leaves the other.
+#[test]
+fn cluster_and_broker_are_two_layers() {
+    use ConfigSource::{Default, DynamicBroker, DynamicDefaultBroker};
+    let mut image = Image::empty(started_with(&[]));
+    let set = |image: &mut Image, resource: &str, operation, value| {
+        let alteration = Alteration { name: "log.retention.ms", operation, value: Some(value) };
+        let resource = ConfigResource::broker(resource, BROKER).unwrap();
+        let changes = alter_configs(image, resource, &[alteration]).unwrap();
+        apply_all(image, &changes);
+    };
+    let seen = |entries: &[ConfigEntry]| {
+        let entry = find(entries, "log.retention.ms");
+        (entry.value.clone(), entry.synonyms.iter().map(|s| s.source).collect::<Vec<_>>())
+    };
+    set(&mut image, "", AlterOperation::Set, "111");
+    set(&mut image, "1", AlterOperation::Set, "222");
+    let both = vec![DynamicBroker, DynamicDefaultBroker];
+    assert_eq!(seen(&describe_broker(&image)), (Some("222".into()), both));
+    let cluster = (Some("111".into()), vec![DynamicDefaultBroker]);
+    assert_eq!(seen(&describe_cluster(&image)), cluster);
+    assert_eq!(describe_cluster(&image).len(), 1);
+    set(&mut image, "1", AlterOperation::Delete, "");
+    assert_eq!(seen(&describe_broker(&image)), cluster);
+    let restored = Image::restore(image.state(), started_with(&[])).unwrap();
+    assert_eq!(seen(&describe_broker(&restored)), cluster);
+    set(&mut image, "", AlterOperation::Delete, "");
+    assert_eq!(describe_cluster(&image), []);
+    assert_eq!(find(&describe_broker(&image), "log.retention.ms").source, Default);
 }

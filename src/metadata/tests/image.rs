@@ -106,6 +106,7 @@ fn any_change() -> impl Strategy<Value = Change> {
             value
         }),
         (any_text(), value()).prop_map(|(key, value)| Change::BrokerConfigSet { key, value }),
+        (any_text(), value()).prop_map(|(key, value)| Change::ClusterConfigSet { key, value }),
         any::<i64>().prop_map(|next| Change::ProducerIdsAllocated { next: ProducerId(next) }),
     ]
 }
@@ -121,8 +122,9 @@ fn any_state() -> impl Strategy<Value = ImageState> {
         },
     );
     let numbers = any::<(u64, i32, u64, i64)>();
-    (numbers, any_text(), any_configs(), vec(topic, 0..4)).prop_map(
-        |((version, incarnation, next_ordinal, next_id), cluster_id, broker_configs, topics)| {
+    (numbers, any_text(), [any_configs(), any_configs()], vec(topic, 0..4)).prop_map(
+        |((version, incarnation, next_ordinal, next_id), cluster_id, configs, topics)| {
+            let [broker_configs, cluster_configs] = configs;
             ImageState {
                 version,
                 cluster_id: cluster_id.into(),
@@ -130,6 +132,7 @@ fn any_state() -> impl Strategy<Value = ImageState> {
                 next_ordinal,
                 next_producer_id: ProducerId(next_id),
                 broker_configs,
+                cluster_configs,
                 topics,
             }
         },
@@ -158,6 +161,16 @@ proptest! {
         prop_assert_eq!(decode_state(&bytes), Ok(state));
         bytes.push(0);
         prop_assert!(decode_state(&bytes).is_err());
+    }
+
+    /// Goal: a snapshot of before there were configs of the cluster is read.
+    #[test]
+    fn snapshots_without_cluster_configs_are_read(mut state in any_state()) {
+        state.cluster_configs.clear();
+        let mut bytes = Vec::new();
+        encode_state(&state, &mut bytes);
+        bytes.truncate(bytes.len() - 4);
+        prop_assert_eq!(decode_state(&bytes), Ok(state));
     }
 
     /// Goal: bytes that nobody wrote are refused without harm.

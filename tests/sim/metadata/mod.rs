@@ -62,7 +62,7 @@ impl History {
 fn describe(image: &Image) -> String {
     let mut text = format!("{} {}", image.cluster_id, image.incarnation);
     let next = image.next_producer_id();
-    write!(text, " {next} {:?}", image.broker_configs()).expect("strings take all");
+    write!(text, " {next} {:?}", image.dynamic_configs()).expect("strings take all");
     for topic in image.topics() {
         let (name, id, ordinal) = (&topic.name, topic.id, topic.ordinal);
         let (count, configs) = (topic.partition_count, &topic.configs);
