@@ -28,9 +28,6 @@ pub struct LogConfig {
     pub flush_ms: i64,
     /// `max.message.bytes`: the largest batch.
     pub max_message_bytes: u32,
-    /// `min.insync.replicas`: replicas that acks=all wants. Not the log's own business: checked
-    /// before an append comes to it.
-    pub min_insync_replicas: u32,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
     /// `message.timestamp.before.max.ms`: how far a record's timestamp may lie in the past.
@@ -111,7 +108,6 @@ impl Default for LogConfig {
             flush_messages: 1,
             flush_ms: i64::MAX,
             max_message_bytes: (1 << 20) + 12,
-            min_insync_replicas: 1,
             timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,

@@ -61,7 +61,6 @@ fn set(config: &mut LogConfig, name: &str, value: &str) {
                 _ => TimestampType::CreateTime,
             };
         }
-        "min.insync.replicas" => config.min_insync_replicas = small_size(number()),
         "preallocate" => {
             config.preallocate = kind::parse_boolean(value).expect("a checked boolean");
         }
@@ -71,7 +70,7 @@ fn set(config: &mut LogConfig, name: &str, value: &str) {
         "segment.index.bytes" => config.segment_index_bytes = small_size(number()),
         "segment.jitter.ms" => config.segment_jitter_ms = number(),
         "segment.ms" => config.segment_ms = number(),
-        // The others concern compaction, compression and elections, which a log does not do.
+        // The others concern what a log does not do: compaction, compression, replicas, elections.
         _ => {}
     }
 }
@@ -156,6 +155,6 @@ mod tests {
             let config = resolved(&[(key.name, value)], &[], &[]);
             config != LogConfig::default()
         });
-        assert_eq!(reaching.count(), 17);
+        assert_eq!(reaching.count(), 16);
     }
 }

@@ -13,12 +13,6 @@ use std::sync::Arc;
 /// The first version of Produce whose clients know zstd (KIP-110).
 const ZSTD_VERSION: i16 = 7;
 
-/// `acks` of a producer that waits for all in-sync replicas.
-const ACKS_ALL: i16 = -1;
-
-/// Replicas of every partition: the broker is alone.
-const REPLICA_COUNT: u32 = 1;
-
 /// Records at fault that an answer names, at most.
 const BAD_RECORDS_MAX: usize = 1_000;
 
@@ -59,15 +53,6 @@ pub fn check_batch(
     }
     if request.transactional_id.is_some() {
         return Err(transactional());
-    }
-    let wanted = topic.log_config.min_insync_replicas;
-    if request.acks == ACKS_ALL && wanted > REPLICA_COUNT {
-        let message = format!(
-            "acks=all wants {wanted} in-sync replicas (min.insync.replicas of topic {}), and there \
-             is {REPLICA_COUNT}",
-            topic.name
-        );
-        return Err(Refusal { code: ErrorCode::NotEnoughReplicas, message }.into());
     }
     let records = data.records.unwrap_or_default();
     let produced = inspect_produced(records)

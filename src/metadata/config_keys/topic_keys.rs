@@ -193,7 +193,8 @@ pub(super) const TOPIC_KEYS: &[ConfigKey] = &[
         int(1, I32_MAX),
         "1",
         &[same("min.insync.replicas")],
-        "Replicas that must have a record before a producer with acks=all is answered.",
+        "Replicas that must have a record before a producer with acks=all is answered; all of \
+         them where there are fewer.",
     ),
     topic(
         "preallocate",
