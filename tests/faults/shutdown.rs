@@ -30,6 +30,9 @@ const UNCLEAN_START: &str = "no mark of a clean end";
 /// Logged once the broker has taken the first signal.
 const DRAINING: &str = "draining";
 
+/// Signals that come within a second of the first are taken for the same one.
+const ECHO_MAX: Duration = Duration::from_millis(1100);
+
 /// Batches of one producer in flight.
 const IN_FLIGHT_MAX: usize = 5;
 
@@ -282,6 +285,21 @@ fn late_requests_do_not_cut_an_answer() {
     assert_eq!(broker.wait().code(), Some(0));
 }
 
+/// Goal: a signal that comes twice at once, as timeout(1) sends it, is one wish to drain.
+#[test]
+fn a_doubled_signal_drains() {
+    let mut broker = start(100);
+    fill(&broker, 0);
+    let holding = begin_large_answer(&broker, 0);
+    broker.signal(Signal::TERM);
+    await_log(&broker, DRAINING, 1);
+    broker.signal(Signal::TERM);
+    broker.signal(Signal::INT);
+    assert_eq!(broker.wait().code(), Some(0));
+    drop(holding);
+    assert!(is_marked_clean(&broker));
+}
+
 /// Goal: a second signal ends a drain that is held up, at once and not as a success; the next
 /// start recovers everything that was acknowledged.
 #[test]
@@ -293,6 +311,7 @@ fn a_second_signal_ends_a_drain_at_once() {
         holding = Some(begin_large_answer(broker, IDLE_PARTITION));
         broker.signal(Signal::TERM);
         await_log(broker, DRAINING, 1);
+        std::thread::sleep(ECHO_MAX);
         broker.signal(Signal::TERM);
         let status = broker.wait();
         assert!(status.code().is_some_and(|code| code != 0), "{status}");

@@ -20,7 +20,8 @@ Examples:
   pinion serve --data /var/lib/pinion --listen 0.0.0.0:9092 --cores 2,3
   pinion serve --shards 2 --set log.flush.interval.messages=9223372036854775807
 
-A first SIGTERM or SIGINT drains and stops; a second ends at once, with exit code 1.";
+A first SIGTERM or SIGINT drains and stops; one that comes more than a second later ends at
+once, with exit code 1.";
 
 /// What to run with. Each of these overrides the configuration file.
 #[derive(Debug, Args)]
