@@ -3,6 +3,14 @@
 /// The longest legal topic name, in bytes.
 pub const TOPIC_NAME_LENGTH_MAX: usize = 249;
 
+/// The topics in which coordinators keep their state.
+const INTERNAL_TOPICS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
+
+/// Whether brokers keep a topic of that name for their own use.
+pub fn is_internal_topic(name: &str) -> bool {
+    INTERNAL_TOPICS.contains(&name)
+}
+
 /// Says what is wrong with a topic name, if anything, in words for the client.
 pub fn topic_name_fault(name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

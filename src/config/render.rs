@@ -40,7 +40,9 @@ pub fn render_documented() -> String {
 
 fn literal(key: &ConfigKey, value: &str) -> String {
     match key.kind {
-        Kind::Boolean | Kind::Int(_) | Kind::Long(_) | Kind::Double(..) => value.to_owned(),
+        Kind::Boolean | Kind::OnlyFalse | Kind::Int(_) | Kind::Long(_) | Kind::Double(..) => {
+            value.to_owned()
+        }
         Kind::String(_) | Kind::List(_) | Kind::Password => toml::Value::from(value).to_string(),
     }
 }

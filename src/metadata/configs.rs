@@ -60,11 +60,14 @@ pub struct Alteration<'a> {
 }
 
 impl<'a> ConfigResource<'a> {
-    /// The topic of that name.
+    /// The topic of that name. Unlike a broker, no topic stands for all.
     ///
     /// # Errors
     /// If there is none.
     pub fn topic(image: &'a Image, name: &str) -> Result<Self, MetadataError> {
+        if name.is_empty() {
+            return Err(MetadataError::Request("Default topic resources are not allowed.".into()));
+        }
         let topic = image.topic(name);
         topic
             .map(|topic| ConfigResource::Topic(topic))
@@ -95,14 +98,20 @@ impl<'a> ConfigResource<'a> {
         }
     }
 
+    fn find_key(self, name: &str) -> Option<&'static ConfigKey> {
+        match self {
+            ConfigResource::Topic(_) => config_keys::topic_key(name),
+            ConfigResource::Broker | ConfigResource::Cluster => config_keys::broker_key(name),
+        }
+    }
+
     fn key(self, name: &str) -> Result<&'static ConfigKey, MetadataError> {
-        let (key, whose) = match self {
-            ConfigResource::Topic(_) => (config_keys::topic_key(name), "topic"),
-            ConfigResource::Broker | ConfigResource::Cluster => {
-                (config_keys::broker_key(name), "broker")
-            }
+        let whose = match self {
+            ConfigResource::Topic(_) => "topic",
+            ConfigResource::Broker | ConfigResource::Cluster => "broker",
         };
-        let key = key
+        let key = self
+            .find_key(name)
             .ok_or_else(|| MetadataError::Config(format!("Unknown {whose} config name: {name}")))?;
         if !key.dynamic {
             return Err(MetadataError::Request(format!(
@@ -110,6 +119,31 @@ impl<'a> ConfigResource<'a> {
             )));
         }
         Ok(key)
+    }
+
+    /// Checks a value, with the error that Kafka has for it.
+    fn check(self, key: &'static ConfigKey, value: &str) -> Result<(), MetadataError> {
+        key.kind.check(key.name, value).map_err(|fault| match self {
+            ConfigResource::Topic(_) => fault.into(),
+            ConfigResource::Broker | ConfigResource::Cluster => {
+                MetadataError::Request(fault.to_string())
+            }
+        })
+    }
+
+    /// Checks values that go together with each other.
+    fn check_together<'c>(
+        self,
+        image: &Image,
+        configs: impl Iterator<Item = (&'c str, &'c str)>,
+    ) -> Result<(), MetadataError> {
+        match self {
+            ConfigResource::Topic(_) => {
+                let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+                check_topic_configs(image, &configs.map(own).collect())
+            }
+            ConfigResource::Broker | ConfigResource::Cluster => Ok(()),
+        }
     }
 
     fn change(self, key: &'static ConfigKey, value: Option<String>) -> Change {
@@ -137,9 +171,10 @@ pub fn replace_configs(
     for (name, value) in configs {
         let key = resource.key(name)?;
         let value = required(name, *value)?;
-        key.kind.check(name, value)?;
+        resource.check(key, value)?;
         wanted.insert(key.name, value);
     }
+    resource.check_together(image, wanted.iter().map(|(name, value)| (*name, *value)))?;
     let current = resource.current(image);
     let mut changes = Vec::new();
     for name in current.keys().filter(|name| !wanted.contains_key(name.as_str())) {
@@ -165,10 +200,15 @@ pub fn alter_configs(
     let current = resource.current(image);
     let mut wanted: BTreeMap<&str, (&'static ConfigKey, Option<String>)> = BTreeMap::new();
     for alteration in alterations {
+        let is_removal = alteration.operation == AlterOperation::Delete;
+        if is_removal && resource.find_key(alteration.name).is_none() {
+            // What nobody knows is not set: there is nothing to remove.
+            continue;
+        }
         let key = resource.key(alteration.name)?;
         let value = altered(image, resource, key, alteration)?;
         if let Some(value) = &value {
-            key.kind.check(key.name, value)?;
+            resource.check(key, value)?;
         }
         if wanted.insert(key.name, (key, value)).is_some() {
             return Err(MetadataError::Request(format!(
@@ -177,6 +217,10 @@ pub fn alter_configs(
             )));
         }
     }
+    let kept = current.iter().filter(|(name, _)| !wanted.contains_key(name.as_str()));
+    let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
+    let set = wanted.iter().filter_map(|(name, (_, value))| Some((*name, value.as_deref()?)));
+    resource.check_together(image, kept.chain(set))?;
     let changed =
         wanted.into_values().filter(|(key, value)| current.get(key.name) != value.as_ref());
     Ok(changed.map(|(key, value)| resource.change(key, value)).collect())
@@ -223,6 +267,27 @@ fn altered(
     Ok(Some(entries.join(",")))
 }
 
+/// Checks the overrides of a topic, each of which has been checked alone.
+pub(super) fn check_topic_configs(
+    image: &Image,
+    overrides: &BTreeMap<String, String>,
+) -> Result<(), MetadataError> {
+    let configs = image.configs(overrides);
+    let lag = |name| {
+        let key = config_keys::topic_key(name).expect("the table has every key that is read");
+        let value = configs.value(key).expect("every topic key has a default");
+        value.trim().parse::<i64>().expect("a checked number")
+    };
+    let (min, max) = (lag("min.compaction.lag.ms"), lag("max.compaction.lag.ms"));
+    if min > max {
+        return Err(MetadataError::Config(format!(
+            "conflict topic config setting min.compaction.lag.ms ({min}) > \
+             max.compaction.lag.ms ({max})"
+        )));
+    }
+    Ok(())
+}
+
 fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, MetadataError> {
-    value.ok_or_else(|| MetadataError::Config(format!("Null value not supported for : {name}")))
+    value.ok_or_else(|| MetadataError::Request(format!("Null value not supported for : {name}")))
 }

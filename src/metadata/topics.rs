@@ -4,6 +4,7 @@
 //! cannot contradict each other.
 
 use super::config_keys;
+use super::configs::check_topic_configs;
 use super::{Change, Image, MetadataError, Topic};
 use crate::base::topic_name::topic_name_fault;
 use crate::base::{BrokerId, TopicId};
@@ -66,6 +67,7 @@ pub fn create_topic(
     };
     check_partition_count(image, partition_count, 0)?;
     let configs = check_configs(new.configs)?;
+    check_topic_configs(image, &configs)?;
     let name = Arc::from(new.name);
     Ok(vec![Change::TopicCreated { name, id, partition_count, configs }])
 }

@@ -5,6 +5,7 @@ use super::connection::RequestContext;
 use super::controller::{Controller, Decision};
 use super::draft::Draft;
 use crate::base::BrokerId;
+use crate::base::topic_name::topic_name_fault;
 use crate::metadata::configs::{
     AlterOperation, Alteration, ConfigResource, alter_configs, replace_configs,
 };
@@ -67,6 +68,11 @@ fn error_text<T>(result: &Result<T, MetadataError>) -> String {
 }
 
 fn describe(image: &Image, broker: BrokerId, wanted: &DescribeConfigsResource) -> Described {
+    if wanted.resource_type == TOPIC
+        && let Some(fault) = topic_name_fault(wanted.resource_name)
+    {
+        return Err(MetadataError::TopicName(fault));
+    }
     let resource = find(image, broker, wanted.resource_type, wanted.resource_name)?;
     let mut entries = match resource {
         ConfigResource::Topic(topic) => describe_topic(image, topic),

@@ -7,7 +7,7 @@ use super::operations::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
 use super::requests::CONTROLLER;
 use super::work::Work;
 use crate::base::TopicId;
-use crate::base::topic_name::topic_name_fault;
+use crate::base::topic_name::{is_internal_topic, topic_name_fault};
 use crate::metadata::{Image, Topic};
 use crate::wire::api::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
@@ -143,6 +143,7 @@ fn describe<'i>(shard: &Shard, topic: &'i Topic) -> MetadataResponseTopic<'i> {
     MetadataResponseTopic {
         name: Some(&topic.name),
         topic_id: topic.id.0,
+        is_internal: is_internal_topic(&topic.name),
         partitions: (0..topic.partition_count).map(partition).collect(),
         ..Default::default()
     }

@@ -3,7 +3,7 @@
 use super::Shard;
 use super::connection::RequestContext;
 use super::operations::TOPIC_OPERATIONS;
-use crate::base::topic_name::topic_name_fault;
+use crate::base::topic_name::{is_internal_topic, topic_name_fault};
 use crate::metadata::Topic;
 use crate::wire::ErrorCode;
 use crate::wire::api::describe_topic_partitions::{
@@ -78,6 +78,7 @@ fn page<'i>(
     DescribeTopicPartitionsResponseTopic {
         name: Some(&topic.name),
         topic_id: topic.id.0,
+        is_internal: is_internal_topic(&topic.name),
         partitions: (first..end).map(|index| partition(index, broker, leader_epoch)).collect(),
         topic_authorized_operations: TOPIC_OPERATIONS,
         ..Default::default()

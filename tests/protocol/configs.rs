@@ -28,6 +28,9 @@ const FROM_CLUSTER: i8 = 3;
 const FROM_BROKER_FILE: i8 = 4;
 const FROM_DEFAULT: i8 = 5;
 
+/// Above what some alterations make of `max.compaction.lag.ms`.
+const LAG_MIN: Alteration<'static> = ("min.compaction.lag.ms", SET, Some("10"));
+
 /// A key, what to do, and a value to do it with.
 type Alteration<'a> = (&'a str, i8, Option<&'a str>);
 
@@ -84,20 +87,27 @@ fn describe_lists_every_config() {
             resource(TOPIC, "absent"),
             resource(BROKER, "99"),
             resource(77, "t"),
+            resource(TOPIC, "no such name"),
+            resource(TOPIC, ""),
         ],
         include_synonyms: true,
         include_documentation: true,
     };
     for version in 1..=4 {
         let response = client.call(version, &request);
-        let [topic, broker, absent, other, unknown] = &response.results[..] else {
-            panic!("five results: {response:?}");
+        let [topic, broker, absent, other, unknown, misnamed, unnamed] = &response.results[..]
+        else {
+            panic!("seven results: {response:?}");
         };
         assert!(topic.configs.len() > 20 && broker.configs.len() > 20);
         assert!(topic.configs.iter().all(|config| config.value.is_some()));
         assert_eq!(ErrorCode::from(absent.error_code), ErrorCode::UnknownTopicOrPartition);
         assert_ne!(other.error_code, 0);
         assert_ne!(unknown.error_code, 0);
+        for result in [misnamed, unnamed] {
+            let error = ErrorCode::from(result.error_code);
+            assert_eq!(error, ErrorCode::InvalidTopicException);
+        }
     }
 }
 
@@ -124,18 +134,34 @@ fn incremental_alterations() {
     assert_eq!(value(&mut client, "cleanup.policy"), "delete");
 
     let invalid = ErrorCode::InvalidConfig;
-    let bad: [(&[Alteration], ErrorCode); 6] = [
+    let malformed = ErrorCode::InvalidRequest;
+    let bad: [(&[Alteration], ErrorCode); 9] = [
         (&[("retention.ms", SET, Some("soon"))], invalid),
         (&[("retention.ms", SET, Some("-9"))], invalid),
-        (&[("retention.ms", SET, None)], invalid),
+        (&[("retention.ms", SET, None)], malformed),
         (&[("no.such", SET, Some("1"))], invalid),
         (&[("retention.bytes", SET, Some("5")), ("retention.ms", SET, Some("x"))], invalid),
-        (&[("retention.ms", 9, Some("1"))], ErrorCode::InvalidRequest),
+        (&[("retention.ms", 9, Some("1"))], malformed),
+        (&[LAG_MIN, ("max.compaction.lag.ms", SET, Some("5"))], invalid),
+        (&[("remote.storage.enable", SET, Some("true"))], invalid),
+        (&[("local.retention.ms", SET, Some("5"))], invalid),
     ];
     for (alterations, error) in bad {
         let seen = alter(&mut client, topic, alterations);
-        assert!(seen == error || seen == ErrorCode::InvalidRequest, "{alterations:?}: {seen:?}");
+        assert_eq!(seen, error, "{alterations:?}");
     }
+    let harmless: [Alteration; 4] = [
+        LAG_MIN,
+        ("no.such", DELETE, None),
+        ("remote.storage.enable", SET, Some("false")),
+        ("local.retention.ms", SET, Some("-2")),
+    ];
+    assert_eq!(alter(&mut client, topic, &harmless), ErrorCode::None);
+    let below_min = [("max.compaction.lag.ms", SET, Some("9"))];
+    assert_eq!(alter(&mut client, topic, &below_min), invalid);
+    assert_eq!(alter(&mut client, (TOPIC, ""), &[LAG_MIN]), malformed);
+    let bad_value = [("log.retention.ms", SET, Some("soon"))];
+    assert_eq!(alter(&mut client, (BROKER, "1"), &bad_value), malformed);
     let absent = alter(&mut client, (TOPIC, "absent"), &[("retention.ms", SET, Some("1"))]);
     assert_eq!(absent, ErrorCode::UnknownTopicOrPartition);
 

@@ -411,3 +411,15 @@ fn a_topic_takes_records_as_soon_as_it_is_seen() {
         assert_eq!(created.topics[0].error_code, 0);
     }
 }
+
+/// Goal: the topics of coordinators are told apart from those of users.
+#[test]
+fn internal_topics_are_marked() {
+    let (_broker, mut client) = start();
+    for (name, is_internal) in [("__consumer_offsets", true), ("__mine", false)] {
+        client.create_topic(name, 1, &[]);
+        let topic = MetadataRequestTopic { name: Some(name), ..Default::default() };
+        let request = MetadataRequest { topics: Some(smallvec![topic]), ..Default::default() };
+        assert_eq!(client.call(12, &request).topics[0].is_internal, is_internal, "{name}");
+    }
+}

@@ -7,6 +7,8 @@ use thiserror::Error;
 pub enum Kind {
     /// `true` or `false`.
     Boolean,
+    /// `false`: Kafka has more, and this broker does not.
+    OnlyFalse,
     /// A 32-bit number.
     Int(Range),
     /// A 64-bit number.
@@ -71,6 +73,11 @@ impl Kind {
         match self {
             Kind::Boolean if parse_boolean(value).is_some() => None,
             Kind::Boolean => Some("Expected value to be either true or false".into()),
+            Kind::OnlyFalse => match parse_boolean(value) {
+                Some(false) => None,
+                Some(true) => Some("Not supported here: the value must be false".into()),
+                None => Some("Expected value to be either true or false".into()),
+            },
             Kind::Int(range) => match value.trim().parse::<i32>() {
                 Ok(number) => range.fault(i64::from(number)),
                 Err(_) => Some("Not a number of type INT".into()),
@@ -98,6 +105,7 @@ impl Kind {
     pub fn allowed(&self) -> String {
         match self {
             Kind::Boolean => "true or false".into(),
+            Kind::OnlyFalse => "false".into(),
             Kind::Int(range) => range.describe(i64::from(i32::MIN), i64::from(i32::MAX)),
             Kind::Long(range) => range.describe(i64::MIN, i64::MAX),
             Kind::Double(min, max) => format!("{min} to {max}"),
@@ -111,7 +119,7 @@ impl Kind {
     /// The name of the type, as Kafka's documentation writes it.
     pub fn type_name(&self) -> &'static str {
         match self {
-            Kind::Boolean => "boolean",
+            Kind::Boolean | Kind::OnlyFalse => "boolean",
             Kind::Int(_) => "int",
             Kind::Long(_) => "long",
             Kind::Double(..) => "double",
@@ -124,7 +132,7 @@ impl Kind {
     /// The number of the type in a DescribeConfigs response (KIP-569).
     pub fn type_code(&self) -> i8 {
         match self {
-            Kind::Boolean => 1,
+            Kind::Boolean | Kind::OnlyFalse => 1,
             Kind::String(_) => 2,
             Kind::Int(_) => 3,
             Kind::Long(_) => 5,

@@ -5,6 +5,9 @@ use super::{ConfigKey, Scope, Synonym};
 
 const I32_MAX: i64 = i32::MAX as i64;
 
+/// What the keys of tiered storage say where there is none.
+const AS_RETENTION: Range = Range { min: -2, max: -2 };
+
 const fn topic(
     name: &'static str,
     kind: Kind,
@@ -138,6 +141,22 @@ pub(super) const TOPIC_KEYS: &[ConfigKey] = &[
         "Replicas whose replication is throttled on the leader, PARTITION:BROKER or *.",
     ),
     topic(
+        "local.retention.bytes",
+        Kind::Long(AS_RETENTION),
+        "-2",
+        &[],
+        "Accepted for compatibility at -2, which stands for retention.bytes: there is no tiered \
+         storage.",
+    ),
+    topic(
+        "local.retention.ms",
+        Kind::Long(AS_RETENTION),
+        "-2",
+        &[],
+        "Accepted for compatibility at -2, which stands for retention.ms: there is no tiered \
+         storage.",
+    ),
+    topic(
         "max.compaction.lag.ms",
         long(1),
         "9223372036854775807",
@@ -202,6 +221,13 @@ pub(super) const TOPIC_KEYS: &[ConfigKey] = &[
         "false",
         &[same("log.preallocate")],
         "Whether the room for a segment is reserved when it is made.",
+    ),
+    topic(
+        "remote.storage.enable",
+        Kind::OnlyFalse,
+        "false",
+        &[],
+        "Accepted for compatibility at false: there is no tiered storage.",
     ),
     topic(
         "retention.bytes",
