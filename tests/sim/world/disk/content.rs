@@ -1,19 +1,16 @@
 //! A file's bytes: what reads see, and what a power loss would leave.
 
-use super::unsynced::{Mark, Survivors, Unsynced};
+use super::cached::{self, Cached, Change as _, Mark, Survivors, draw_limit};
 use crate::random::Random;
 use std::collections::BTreeMap;
 
-/// The two states of a file's bytes.
+/// A file's bytes, and the room that it holds.
 ///
-/// `cached` is the page cache, which survives the process; `durable` is the disk without the
-/// unsynced changes. The disk may have written back any of those, each sector as of any moment
-/// since the last sync: [`Content::lose_power`] draws one such outcome.
+/// The disk may have written back any of the unsynced changes, each sector as of any moment since
+/// the last sync: [`Content::lose_power`] draws one such outcome.
 #[derive(Debug, Clone, Default)]
 pub struct Content {
-    cached: Vec<u8>,
-    durable: Vec<u8>,
-    unsynced: Unsynced<Change>,
+    bytes: Cached<Change>,
     allocated: u64,
 }
 
@@ -26,14 +23,15 @@ enum Change {
 impl Content {
     /// The bytes that reads see.
     pub fn cached(&self) -> &[u8] {
-        &self.cached
+        self.bytes.cached()
     }
 
     /// Up to `length` bytes at `position`; fewer at the end.
     pub fn read(&self, position: u64, length: usize) -> &[u8] {
-        let start = self.cached.len().min(position as usize);
-        let end = self.cached.len().min(start + length);
-        &self.cached[start..end]
+        let bytes = self.cached();
+        let start = bytes.len().min(position as usize);
+        let end = bytes.len().min(start + length);
+        &bytes[start..end]
     }
 
     /// The bytes at `position` as a page reference sees them: zeros where the file was cut.
@@ -45,7 +43,7 @@ impl Content {
 
     /// Room on the disk that this file holds, in bytes.
     pub fn footprint(&self) -> u64 {
-        self.allocated.max(self.cached.len() as u64).next_multiple_of(super::PAGE)
+        self.allocated.max(self.cached().len() as u64).next_multiple_of(super::PAGE)
     }
 
     /// The footprint if the file reached `length`.
@@ -56,14 +54,14 @@ impl Content {
     /// Writes into the page cache.
     pub fn write(&mut self, position: u64, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.change(Change::Write { position, bytes: bytes.to_vec() });
+            self.bytes.change(Change::Write { position, bytes: bytes.to_vec() });
         }
     }
 
     /// Sets the length; new bytes are zeros, and reserved room beyond it is given back.
     pub fn set_length(&mut self, length: u64) {
         self.allocated = self.allocated.min(length);
-        self.change(Change::SetLength(length));
+        self.bytes.change(Change::SetLength(length));
     }
 
     /// Reserves room.
@@ -71,52 +69,45 @@ impl Content {
         self.allocated = self.allocated.max(length);
     }
 
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.cached);
-        self.unsynced.push(change);
-    }
-
     /// The place up to which a sync that starts now promises durability.
     pub fn mark(&self) -> Mark {
-        self.unsynced.mark()
+        self.bytes.mark()
     }
 
     /// Makes the changes before `mark` durable.
     pub fn sync(&mut self, mark: Mark) {
-        for change in self.unsynced.take_until(mark) {
-            change.apply(&mut self.durable);
-        }
+        self.bytes.sync(mark);
     }
 
-    /// A sync that fails: some sectors reached the disk, and the others never will, because
-    /// the kernel counts their pages as clean.
+    /// A sync that fails: some sectors reached the disk, and the others never will.
     pub fn fail_sync(&mut self, mark: Mark, random: &mut Random) {
-        let changes = self.unsynced.take_until(mark);
-        self.durable = surviving(&self.durable, &changes, random);
+        self.bytes.fail_sync(mark, |durable, changes| survive(durable, changes, random));
     }
 
     /// Whether a power loss could change the file.
     #[cfg(test)]
     pub fn is_durable(&self) -> bool {
-        self.unsynced.len() == 0 && self.cached == self.durable
+        self.bytes.is_durable()
     }
 
     /// Replaces the content by one that a power loss may leave.
     pub fn lose_power(&mut self, random: &mut Random) {
-        let changes = self.unsynced.take_until(self.unsynced.mark());
-        self.durable = surviving(&self.durable, &changes, random);
-        self.cached.clone_from(&self.durable);
+        self.bytes.lose_power(|durable, changes| survive(durable, changes, random));
     }
 }
 
-impl Change {
+impl cached::Change for Change {
+    type State = Vec<u8>;
+
     fn apply(&self, bytes: &mut Vec<u8>) {
         match self {
             Change::Write { position, bytes: written } => patch(bytes, *position, written),
             Change::SetLength(length) => bytes.resize(*length as usize, 0),
         }
     }
+}
 
+impl Change {
     fn length_after(&self, length: u64) -> u64 {
         match self {
             Change::Write { position, bytes } => length.max(position + bytes.len() as u64),
@@ -134,15 +125,13 @@ fn patch(bytes: &mut Vec<u8>, position: u64, written: &[u8]) {
     bytes[start..end].copy_from_slice(written);
 }
 
-/// One outcome of a power loss with `changes` not yet synced over `durable`.
-fn surviving(durable: &[u8], changes: &[Change], random: &mut Random) -> Vec<u8> {
-    let mut result = durable.to_vec();
-    if let Survivors::Prefix(count) = Unsynced::<Change>::draw_survivors(changes.len(), random) {
-        changes[..count].iter().for_each(|change| change.apply(&mut result));
-        return result;
+/// Draws one outcome of a power loss with `changes` not yet synced over `durable`.
+fn survive(durable: &mut Vec<u8>, changes: &[Change], random: &mut Random) {
+    if let Survivors::Prefix(count) = Survivors::draw(changes.len(), random) {
+        return changes[..count].iter().for_each(|change| change.apply(durable));
     }
     // Lengths are journalled: those of a prefix of the changes happened, each as a whole.
-    let lengths_kept = Unsynced::<Change>::draw_limit(changes.len(), random);
+    let lengths_kept = draw_limit(changes.len(), random);
     let sector = random.pick(&[512, super::PAGE]);
     // Each sector was written back for the last time at a moment of its own.
     let mut sectors_kept: BTreeMap<u64, usize> = BTreeMap::new();
@@ -152,21 +141,20 @@ fn surviving(durable: &[u8], changes: &[Change], random: &mut Random) -> Vec<u8>
             length = change.length_after(length);
         }
         match change {
-            Change::SetLength(_) if order < lengths_kept => change.apply(&mut result),
+            Change::SetLength(_) if order < lengths_kept => change.apply(durable),
             // What was written after it went to blocks that the file never got.
             Change::SetLength(_) => break,
             Change::Write { position, bytes } => {
                 for (at, piece) in sectors(*position, bytes, sector) {
-                    let draw = || Unsynced::<Change>::draw_limit(changes.len(), random);
+                    let draw = || draw_limit(changes.len(), random);
                     if order < *sectors_kept.entry(at / sector).or_insert_with(draw) {
-                        patch(&mut result, at, piece);
+                        patch(durable, at, piece);
                     }
                 }
             }
         }
     }
-    result.resize(length as usize, 0);
-    result
+    durable.resize(length as usize, 0);
 }
 
 /// Cuts bytes at the boundaries of sectors.

@@ -1,6 +1,6 @@
 //! A directory's entries: what lookups see, and what a power loss would leave.
 
-use super::unsynced::{Mark, Survivors, Unsynced};
+use super::cached::{self, Cached, Change as _, Mark, Survivors};
 use crate::random::Random;
 use std::collections::BTreeMap;
 
@@ -10,16 +10,14 @@ pub struct InodeId(pub u64);
 
 type Entries = BTreeMap<String, InodeId>;
 
-/// The two states of a directory's entries.
+/// A directory's entries.
 ///
 /// A change of an entry is durable once the directory was synced; before, a power loss keeps or
 /// loses each change independently. That is POSIX's promise; journalling file systems keep a
 /// prefix of the changes, which is among the outcomes.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
-    cached: Entries,
-    durable: Entries,
-    unsynced: Unsynced<Change>,
+    entries: Cached<Change>,
 }
 
 #[derive(Debug, Clone)]
@@ -33,59 +31,54 @@ enum Change {
 impl Directory {
     /// The entries that lookups see, by name.
     pub fn entries(&self) -> &Entries {
-        &self.cached
+        self.entries.cached()
     }
 
     /// Points `name` to `inode`.
     pub fn add(&mut self, name: &str, inode: InodeId) {
-        self.change(Change::Add(name.to_owned(), inode));
+        self.entries.change(Change::Add(name.to_owned(), inode));
     }
 
     /// Removes `name`.
     pub fn remove(&mut self, name: &str) {
-        self.change(Change::Remove(name.to_owned()));
+        self.entries.change(Change::Remove(name.to_owned()));
     }
 
     /// Moves what is named `from` to the name `to`.
     pub fn rename(&mut self, from: &str, to: &str, inode: InodeId) {
-        self.change(Change::Rename(from.to_owned(), to.to_owned(), inode));
-    }
-
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.cached);
-        self.unsynced.push(change);
+        self.entries.change(Change::Rename(from.to_owned(), to.to_owned(), inode));
     }
 
     /// The place up to which a sync that starts now promises durability.
     pub fn mark(&self) -> Mark {
-        self.unsynced.mark()
+        self.entries.mark()
     }
 
     /// Makes the changes before `mark` durable.
     pub fn sync(&mut self, mark: Mark) {
-        for change in self.unsynced.take_until(mark) {
-            change.apply(&mut self.durable);
-        }
+        self.entries.sync(mark);
     }
 
     /// Replaces the entries by ones that a power loss may leave.
     pub fn lose_power(&mut self, random: &mut Random) {
-        let changes = self.unsynced.take_until(self.unsynced.mark());
-        let survivors = Unsynced::<Change>::draw_survivors(changes.len(), random);
-        for (order, change) in changes.iter().enumerate() {
-            let is_kept = match survivors {
-                Survivors::Prefix(count) => order < count,
-                Survivors::Independent => random.once_in(2),
-            };
-            if is_kept {
-                change.apply(&mut self.durable);
+        self.entries.lose_power(|durable, changes| {
+            let survivors = Survivors::draw(changes.len(), random);
+            for (order, change) in changes.iter().enumerate() {
+                let is_kept = match survivors {
+                    Survivors::Prefix(count) => order < count,
+                    Survivors::Independent => random.once_in(2),
+                };
+                if is_kept {
+                    change.apply(durable);
+                }
             }
-        }
-        self.cached.clone_from(&self.durable);
+        });
     }
 }
 
-impl Change {
+impl cached::Change for Change {
+    type State = Entries;
+
     fn apply(&self, entries: &mut Entries) {
         match self {
             Change::Add(name, inode) => {

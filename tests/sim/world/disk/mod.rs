@@ -2,20 +2,20 @@
 //!
 //! Knows operations and their effects; when they take effect is the world's business.
 
+pub mod cached;
 pub mod content;
 pub mod directory;
 pub mod faults;
 pub mod tree;
-pub mod unsynced;
 
 pub use faults::{Fault, Faults};
 
 use crate::random::Random;
+use cached::Mark;
 use directory::InodeId;
 use pinion::io::{File, Gather, IoError, Op, OpenMode, Output};
 use std::collections::BTreeMap;
 use tree::Tree;
-use unsynced::Mark;
 
 /// The unit of the page cache and of the disk's room, in bytes.
 pub const PAGE: u64 = 4096;
