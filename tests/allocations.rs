@@ -57,6 +57,7 @@ fn settings(data: &Path, port: u16) -> Settings {
         connection_idle_max: None,
         fetch_bytes_max: 1 << 20,
         checkpoint_interval: Duration::from_secs(3600),
+        receive_stall_max: Duration::from_secs(10),
         shutdown_grace: Duration::from_secs(10),
     }
 }

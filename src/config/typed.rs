@@ -51,6 +51,8 @@ pub struct Config {
     pub connections_max: usize,
     /// `pinion.shard.receive.bytes`: request bytes that one shard holds.
     pub shard_receive_bytes_max: u64,
+    /// `pinion.shard.receive.stall.ms`.
+    pub receive_stall_max: Duration,
     /// `pinion.cold.reads.max`: ranges that one shard reads from the disk at a time for consumers
     /// far behind.
     pub cold_reads_max: u16,
@@ -179,6 +181,9 @@ impl Config {
             connection_request_bytes_max: values.number("pinion.connection.request.bytes"),
             connections_max: values.number("max.connections"),
             shard_receive_bytes_max: values.number("pinion.shard.receive.bytes"),
+            receive_stall_max: Duration::from_millis(
+                values.number("pinion.shard.receive.stall.ms"),
+            ),
             cold_reads_max: values.number("pinion.cold.reads.max"),
             recovery_point_checkpoint_interval: Duration::from_millis(
                 values.number("log.flush.offset.checkpoint.interval.ms"),

@@ -78,6 +78,8 @@ counters! {
     /// Connections closed, by reason.
     connections_closed_idle: Counter "connections_closed_total" { reason = "idle" },
     /// Connections closed, by reason.
+    connections_closed_stalled: Counter "connections_closed_total" { reason = "stalled" },
+    /// Connections closed, by reason.
     connections_closed_at_shutdown: Counter "connections_closed_total" { reason = "shutdown" },
     /// Bytes received from clients.
     received_bytes: Counter "received_bytes_total",

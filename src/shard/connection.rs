@@ -1,5 +1,6 @@
 //! One client's connection: requests in the order in which they came, replies in that same order.
 
+use super::memory_queue::Advance;
 use super::outbox::Outbox;
 use super::receive::Receiver;
 use super::slots::SlotId;
@@ -47,6 +48,8 @@ pub enum CloseReason {
     BadRequest,
     /// Nothing happened on it for `connections.max.idle.ms`.
     Idle,
+    /// It held receive memory without getting on, and others waited for it.
+    Stalled,
     /// The broker ends.
     Shutdown,
 }
@@ -99,6 +102,8 @@ pub struct Connection {
     pub close_reason: Option<CloseReason>,
     /// The client has sent its last byte: closes once what it sent before is served.
     pub ended: bool,
+    /// How its client gets on with the frame that it sends.
+    pub advance: Advance,
     /// Whether it stands in the queue for receive memory.
     pub awaits_memory: bool,
     /// When bytes last came or went.
@@ -146,6 +151,7 @@ impl Connection {
             phase: Phase::Open,
             close_reason: None,
             ended: false,
+            advance: Advance::new(now),
             awaits_memory: false,
             active: now,
             sent_at: None,

@@ -141,6 +141,7 @@ impl Shard {
             Some(CloseReason::Peer) => counters.connections_closed_by_peer += 1,
             Some(CloseReason::BadRequest) => counters.connections_closed_refused += 1,
             Some(CloseReason::Idle) => counters.connections_closed_idle += 1,
+            Some(CloseReason::Stalled) => counters.connections_closed_stalled += 1,
             Some(CloseReason::Shutdown) => counters.connections_closed_at_shutdown += 1,
             Some(CloseReason::Failure) | None => counters.connections_closed_on_error += 1,
         }

@@ -42,6 +42,7 @@ mod log_dirs;
 mod log_events;
 mod lookups;
 mod mailbox;
+mod memory_queue;
 mod metadata;
 mod named_topic;
 mod notices;
@@ -89,6 +90,7 @@ use fetches::Fetches;
 use log_dirs::DiskSpace;
 use lookups::Lookups;
 use memory::ReceiveMemory;
+use memory_queue::MemoryQueue;
 use notices::Notices;
 use partitions::Partitions;
 use replies::SpareGathers;
@@ -124,7 +126,7 @@ pub struct Shard {
     connections: Slots<Connection>,
     memory: ReceiveMemory,
     /// Connections that wait for receive memory.
-    memory_queue: VecDeque<SlotId>,
+    memory_queue: MemoryQueue,
     gathers: SpareGathers,
 
     partitions: Partitions,

@@ -18,16 +18,18 @@ pub enum Cause {
     AcceptFailed,
     /// `max.connections` is reached.
     TooManyConnections,
+    /// A client kept receive memory from others.
+    Stalled,
 }
 
 impl Cause {
-    const COUNT: usize = Cause::TooManyConnections as usize + 1;
+    const COUNT: usize = Cause::Stalled as usize + 1;
 
     /// Lines in one window before the rest is only counted.
     const fn at_once_max(self) -> u32 {
         match self {
             // Each names another client, and what that did.
-            Cause::BadRequest => 10,
+            Cause::BadRequest | Cause::Stalled => 10,
             Cause::AcceptFailed | Cause::TooManyConnections => 1,
         }
     }
@@ -100,6 +102,9 @@ impl Shard {
             }
             Cause::TooManyConnections => {
                 tracing::warn!(count, shard, "refused more connections: max.connections");
+            }
+            Cause::Stalled => {
+                tracing::warn!(count, shard, "closed more connections that sent no more");
             }
         }
     }

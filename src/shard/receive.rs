@@ -133,6 +133,12 @@ impl Receiver {
         }
     }
 
+    /// Whether it holds receive memory, and waits for the client to send more.
+    pub fn awaits_rest_of_large_frame(&self) -> bool {
+        self.mode == (Mode::Exact { armed: true })
+            && matches!(self.partial, Partial::Body { buffer: Body::Large(_), .. })
+    }
+
     /// Gives no more frames: drops what has come and what will come.
     pub fn begin_discarding(&mut self) {
         self.discards = true;

@@ -145,6 +145,7 @@ mod tests {
             connection_idle_max: None,
             fetch_bytes_max: 1 << 20,
             checkpoint_interval: Duration::from_secs(60),
+            receive_stall_max: Duration::from_secs(1),
             shutdown_grace: Duration::from_secs(1),
         }
     }

@@ -27,6 +27,9 @@ pub struct Settings {
     pub request_bytes_in_flight_max: usize,
     /// Receive memory of one shard for frames that do not fit the ring's buffers.
     pub receive_memory_bytes: usize,
+    /// `pinion.shard.receive.stall.ms`: how long a client may hold receive memory without getting
+    /// on while others wait for it.
+    pub receive_stall_max: Duration,
     /// `max.connections`, for one shard.
     pub connection_count_max: usize,
     /// `connections.max.idle.ms`; `None` keeps idle connections.

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::connection::{CloseReason, Connection, Phase};
+use super::memory_queue::Advance;
 use super::notices::Cause;
 use super::receive::Step;
 use super::slots::SlotId;
@@ -96,6 +97,7 @@ impl Shard {
                 let is_end = bytes.is_empty();
                 self.metrics.counters.received_bytes += bytes.len() as u64;
                 connection.receiver.on_received(bytes, more);
+                connection.advance = Advance::new(self.now.monotonic);
                 connection.ended |= is_end && !more;
             }
             Ok(other) => unreachable!("receive gave {other:?}"),
@@ -115,6 +117,11 @@ impl Shard {
         match result {
             Ok(Output::ReceivedInto { buffer, count }) => {
                 self.metrics.counters.received_bytes += count as u64;
+                match connection.receiver.awaits_rest_of_large_frame() {
+                    true => connection.advance.note(count, self.now.monotonic),
+                    // A frame begins.
+                    false => connection.advance = Advance::new(self.now.monotonic),
+                }
                 let outcome = connection.receiver.on_received_into(buffer);
                 if let Err(error) = outcome {
                     self.refuse_frame(id, &error.to_string());
@@ -255,24 +262,13 @@ impl Shard {
             Step::AwaitMemory => {
                 if !connection.awaits_memory {
                     connection.awaits_memory = true;
-                    self.memory_queue.push_back(id);
+                    self.memory_queue.push(id);
                 }
                 return;
             }
         };
         connection.operations += 1;
         self.submit_socket(id.slot, operation, op);
-    }
-
-    /// Lets connections that wait for receive memory try again, in the order of their coming.
-    pub(super) fn retry_memory_queue(&mut self) {
-        for _ in 0..self.memory_queue.len() {
-            let Some(id) = self.memory_queue.pop_front() else { return };
-            if let Some(connection) = self.connections.get_mut(id) {
-                connection.awaits_memory = false;
-                self.mark_connection(id);
-            }
-        }
     }
 
     /// Whether the client has as many requests, or bytes, in flight as it may.

@@ -40,7 +40,7 @@ pub enum Progress {
 }
 
 /// How soon to look again when a mailbox or the receive memory was full.
-const CONGESTION_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
+pub(super) const CONGESTION_RETRY: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Fetches that one turn looks at again. An append may wake thousands, each of which plans reads
 /// and sends a response; the others have the next turns, so that what comes meanwhile is not held

@@ -17,6 +17,9 @@ const MEMORY_MAX: u64 = 512 << 20;
 /// A value that makes a frame which the broker receives into a buffer of its own.
 const LARGE: usize = 100_000;
 
+/// Connections that stop half-way through a large frame.
+const STALLED: usize = 100;
+
 /// The work of honest clients: small and large batches to each partition, read back.
 fn honest_work(broker: &Broker) {
     let mut client = WireClient::connect(&broker.bootstrap());
@@ -148,6 +151,28 @@ fn connections_that_announce_the_largest_frames() {
     let memory = peak_memory(&broker);
     assert!(memory <= MEMORY_MAX, "the broker took {memory} bytes");
     drop(announced);
+}
+
+/// Goal: connections that stop half-way through large frames, and have all receive memory between
+/// them, lose it to those that have something to send.
+#[test]
+fn stalled_connections_give_up_their_memory() {
+    let options = BrokerOptions::default()
+        .set("socket.request.max.bytes", 1 << 20)
+        .set("pinion.shard.receive.bytes", 1 << 20)
+        .set("pinion.shard.receive.stall.ms", 100);
+    let broker = Broker::start(options);
+    WireClient::connect(&broker.bootstrap()).create_topic("t", 2, &[]);
+    let stalled: Vec<WireClient> = (0..STALLED)
+        .map(|_| {
+            let mut client = WireClient::connect(&broker.bootstrap());
+            client.send_bytes(&i32::to_be_bytes(1_000_000)).expect("it is connected");
+            client.send_bytes(&[0; 100_000]).expect("it is connected");
+            client
+        })
+        .collect();
+    honest_work(&broker);
+    drop(stalled);
 }
 
 /// Goal: clients that keep quiet cost nothing but their connection.

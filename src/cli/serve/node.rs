@@ -140,6 +140,7 @@ fn settings(config: &Config, data_directory: PathBuf, port: u16, shard_count: us
         requests_in_flight_max: config.connection_requests_max,
         request_bytes_in_flight_max: config.connection_request_bytes_max,
         receive_memory_bytes: usize::try_from(config.shard_receive_bytes_max).unwrap_or(usize::MAX),
+        receive_stall_max: config.receive_stall_max,
         connection_count_max: config.connections_max.div_ceil(shard_count),
         connection_idle_max: config.idle_max,
         fetch_bytes_max: config.fetch_bytes_max,

@@ -443,6 +443,14 @@ pub(super) const BROKER_KEYS: &[ConfigKey] = &[
         "Bytes of requests that a shard holds in memory at a time. Above it, connections wait.",
     ),
     fixed(
+        "pinion.shard.receive.stall.ms",
+        int(1, I32_MAX),
+        Some("5000"),
+        "Time in which a client that is in the middle of a large request has to send 64 KiB more \
+         of it, in ms. While others wait for pinion.shard.receive.bytes, the one that is furthest \
+         behind is closed.",
+    ),
+    fixed(
         "pinion.shutdown.grace.ms",
         int(0, I32_MAX),
         Some("5000"),

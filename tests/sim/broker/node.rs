@@ -44,6 +44,7 @@ fn settings(random: &mut Random) -> Settings {
         connection_idle_max: random.pick(&[None, Some(Duration::from_secs(30))]),
         fetch_bytes_max: random.pick(&[5000, 1 << 20]),
         checkpoint_interval: random.pick(&[Duration::from_millis(40), Duration::from_secs(5)]),
+        receive_stall_max: Duration::from_secs(1),
         shutdown_grace: Duration::from_secs(5),
     }
 }
