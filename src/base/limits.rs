@@ -21,6 +21,14 @@ pub const SEND_FILE_CHUNK: u32 = 256 * 1024;
 /// bits, and the first batch (a request at most) comes whole even if it is larger than the limit.
 pub const FETCH_RECORDS_MAX: u32 = 1 << 30;
 
+/// The longest that a fetch may wait, in milliseconds, whatever its client asks: clients give up
+/// on a request sooner (`request.timeout.ms`, 30 seconds).
+pub const FETCH_WAIT_MS_MAX: i32 = 5 * 60 * 1000;
+
+/// Parts of one fetch that wait for reads at a time. What they find may use up all that the fetch
+/// may have, so that the other parts need no reads.
+pub const FETCH_LOOKUPS_MAX: u32 = 8;
+
 /// Ring operations in flight on one shard.
 pub const RING_OPERATIONS_MAX: usize = 64 * 1024;
 

@@ -196,6 +196,25 @@ pub struct FetchedPart {
     pub plan: Option<ReadPlan>,
 }
 
+impl FetchedPart {
+    /// An entry with an error and no records.
+    pub fn failed(entry: u32, error: ErrorCode) -> Self {
+        FetchedPart {
+            entry,
+            error,
+            high_watermark: Offset(-1),
+            last_stable_offset: Offset(-1),
+            log_start: Offset(-1),
+            plan: None,
+        }
+    }
+
+    /// Whether a client should hear of it at once.
+    pub fn is_news(&self) -> bool {
+        self.error != ErrorCode::None || self.plan.as_ref().is_some_and(|plan| plan.length > 0)
+    }
+}
+
 /// What a timestamp search found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoundOffset {

@@ -12,7 +12,7 @@ use super::ask::{Answer, FetchPartition, FetchQuestion, FetchedPart, PartitionKe
 use super::connection::{RequestContext, RequestKey};
 use super::named_topic::NamedTopic;
 use super::work::Work;
-use crate::base::limits::FETCH_RECORDS_MAX;
+use crate::base::limits::{FETCH_RECORDS_MAX, FETCH_WAIT_MS_MAX};
 use crate::base::{Offset, PartitionIndex, ShardId};
 use crate::log::ReadPlan;
 use crate::wire::api::fetch::{
@@ -29,9 +29,6 @@ const TOPIC_ID_VERSION: i16 = 13;
 
 /// `isolation_level` of a consumer that wants committed records only.
 const READ_COMMITTED: i8 = 1;
-
-/// The longest that a fetch may wait, in milliseconds, whatever its client asks.
-const WAIT_MS_MAX: i32 = 5 * 60 * 1000;
 
 /// A fetch whose owners have not all answered.
 #[derive(Debug)]
@@ -55,7 +52,8 @@ struct Owner {
 struct Entry {
     topic: u32,
     index: i32,
-    part: FetchedPart,
+    /// Absent until the owner answers; there from the start where there is no owner to ask.
+    part: Option<FetchedPart>,
 }
 
 /// Reads a fetch request and asks the owners of its partitions.
@@ -113,9 +111,7 @@ fn add_topic(
                 true => Ok(PartitionKey { topic: topic.id, index: PartitionIndex(index) }),
                 false => Err(ErrorCode::UnknownTopicOrPartition),
             });
-        // Replaced by the owner's answer; stands where there is no owner to ask.
-        let error = exists.err().unwrap_or(ErrorCode::NotLeaderOrFollower);
-        let part = FetchedPart::failed(entry, error);
+        let part = exists.err().map(|error| FetchedPart::failed(entry, error));
         pending.entries.push(Entry { topic: number, index, part });
         let Ok(key) = exists else { continue };
         let owner = shard.owner_of(key);
@@ -146,7 +142,8 @@ fn ask_owners(
     let asked: usize = groups.iter().map(|(_, partitions)| partitions.len()).sum();
     // An error is news: it does not wait.
     let is_urgent = asked < pending.entries.len();
-    let wait_ms = if is_urgent { 0 } else { request.max_wait_ms.clamp(0, WAIT_MS_MAX) as u32 };
+    let wait_ms =
+        if is_urgent { 0 } else { request.max_wait_ms.clamp(0, FETCH_WAIT_MS_MAX) as u32 };
     pending.owners =
         groups.iter().map(|(shard, _)| Owner { shard: *shard, answered: false }).collect();
     // Whenever all of them together have enough, one of them has its share.
@@ -174,7 +171,7 @@ pub(super) fn on_answer(shard: &mut Shard, key: RequestKey, part: u32, answer: A
     let is_worth_sending = parts.iter().any(FetchedPart::is_news);
     for part in parts {
         let entry = part.entry as usize;
-        pending.entries[entry].part = part;
+        pending.entries[entry].part = Some(part);
     }
     pending.owners[part as usize].answered = true;
     if pending.owners.iter().all(|owner| owner.answered) {
@@ -214,11 +211,11 @@ fn respond(shard: &mut Shard, mut pending: PendingFetch) {
         responses.push(FetchableTopicResponse { topic, topic_id, ..Default::default() });
     }
     for entry in &mut pending.entries {
-        shard.metrics.error(pending.context.api.code(), entry.part.error.code());
-        let plan = entry.part.plan.take();
-        let data = partition_data(entry, plan.as_ref(), &leader);
+        let part = entry.part.take().expect("every owner has answered for its partitions");
+        shard.metrics.error(pending.context.api.code(), part.error.code());
+        let data = partition_data(entry.index, &part, &leader);
         responses[entry.topic as usize].partitions.push(data);
-        plans.extend(plan);
+        plans.extend(part.plan);
     }
     let response = FetchResponse { responses, ..Default::default() };
     shard.respond_spliced(&pending.context, &response, plans);
@@ -229,14 +226,15 @@ fn trim(pending: &mut PendingFetch) {
     let mut left = pending.bytes_max;
     let mut is_first = true;
     for entry in &mut pending.entries {
-        let Some(plan) = &mut entry.part.plan else { continue };
+        let Some(part) = &mut entry.part else { continue };
+        let Some(plan) = &mut part.plan else { continue };
         if plan.length > left {
             // The very first batch goes whole, so that a consumer always gets ahead (KIP-74).
             let first = if is_first { plan.first_batch_length } else { 0 };
             plan.length = plan.length.min(left.max(first));
         }
         if plan.length < plan.first_batch_length {
-            entry.part.plan = None;
+            part.plan = None;
             continue;
         }
         left = left.saturating_sub(plan.length);
@@ -245,40 +243,21 @@ fn trim(pending: &mut PendingFetch) {
 }
 
 fn partition_data<'a>(
-    entry: &Entry,
-    plan: Option<&ReadPlan>,
+    partition_index: i32,
+    part: &FetchedPart,
     leader: &LeaderIdAndEpoch,
 ) -> PartitionData<'a> {
-    let part = &entry.part;
+    let length = part.plan.as_ref().map_or(0, |plan| plan.length);
     let is_stale_epoch =
         matches!(part.error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower);
     PartitionData {
-        partition_index: entry.index,
+        partition_index,
         error_code: part.error.code(),
         high_watermark: part.high_watermark.0,
         last_stable_offset: part.last_stable_offset.0,
         log_start_offset: part.log_start.0,
-        records: Records::Deferred { length: plan.map_or(0, |plan| plan.length) },
+        records: Records::Deferred { length },
         current_leader: if is_stale_epoch { leader.clone() } else { LeaderIdAndEpoch::default() },
         ..Default::default()
-    }
-}
-
-impl FetchedPart {
-    /// An entry with an error and no records.
-    pub(super) fn failed(entry: u32, error: ErrorCode) -> Self {
-        FetchedPart {
-            entry,
-            error,
-            high_watermark: Offset(-1),
-            last_stable_offset: Offset(-1),
-            log_start: Offset(-1),
-            plan: None,
-        }
-    }
-
-    /// Whether a client should hear of it at once.
-    pub(super) fn is_news(&self) -> bool {
-        self.error != ErrorCode::None || self.plan.as_ref().is_some_and(|plan| plan.length > 0)
     }
 }

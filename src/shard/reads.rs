@@ -10,13 +10,11 @@ use super::lookups::{Lookup, LookupPurpose};
 use super::routing::ReplyTo;
 use super::slots::SlotId;
 use super::tick::Timer;
+use crate::base::limits::FETCH_LOOKUPS_MAX;
 use crate::log::ReadStep;
 use crate::wire::ErrorCode;
+use std::cmp::Ordering;
 use std::time::Duration;
-
-/// Parts of one fetch that wait for reads at a time. What they find may use up all that the fetch
-/// may have, so that the other parts need no reads.
-const LOOKUPS_MAX: u32 = 8;
 
 /// A fetch that this shard serves for some connection.
 #[derive(Debug)]
@@ -132,7 +130,7 @@ impl Shard {
     /// of them wait for reads; the rest follows when those are done.
     fn plan_parts(&mut self, id: SlotId, task: &mut FetchTask) {
         for index in 0..task.partitions.len() {
-            if task.lookups == LOOKUPS_MAX {
+            if task.lookups == FETCH_LOOKUPS_MAX {
                 return;
             }
             if task.states[index] == PartState::Open {
@@ -235,13 +233,15 @@ impl Shard {
     }
 }
 
-/// The rules of KIP-320: an old epoch is fenced, one from the future is unknown.
-pub(super) fn check_leader_epoch(known: i32, current: i32) -> Result<(), ErrorCode> {
-    match known {
-        -1 => Ok(()),
-        known if known < current => Err(ErrorCode::FencedLeaderEpoch),
-        known if known > current => Err(ErrorCode::UnknownLeaderEpoch),
-        _ => Ok(()),
+/// The rules of KIP-320: a client that knows an older epoch than the leader's is fenced, and one
+/// that knows a later one has been told of something that the leader has not.
+pub(super) fn check_leader_epoch(of_client: i32, of_leader: i32) -> Result<(), ErrorCode> {
+    const NOT_TOLD: i32 = -1;
+    match of_client.cmp(&of_leader) {
+        _ if of_client == NOT_TOLD => Ok(()),
+        Ordering::Less => Err(ErrorCode::FencedLeaderEpoch),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(ErrorCode::UnknownLeaderEpoch),
     }
 }
 
