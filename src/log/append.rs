@@ -159,7 +159,7 @@ fn check_size(size: usize, config: &LogConfig) -> Result<(), AppendError> {
     Ok(())
 }
 
-/// Checks keys and timestamps, and gives the greatest timestamp that the batch shall have.
+/// Checks timestamps, and gives the greatest timestamp that the batch shall have.
 ///
 /// Compressed records are not looked into; their batch's header speaks for them.
 fn check_records(
@@ -171,15 +171,12 @@ fn check_records(
     let stamps = config.timestamp_type == TimestampType::LogAppendTime;
     let sent = header.max_timestamp;
     let bounded = config.timestamp_before_max_ms != i64::MAX;
-    let looks = config.cleanup_policy.compact || (!stamps && (sent < 0 || bounded));
+    let looks = !stamps && (sent < 0 || bounded);
     let mut min = header.base_timestamp;
     let mut max = sent;
     if looks && header.compression() == Compression::None {
         // Records that do not add up were refused before they came here.
         if let Ok(summary) = summarize(header, &batch[HEADER_SIZE..]) {
-            if config.cleanup_policy.compact && !summary.has_keys() {
-                return Err(AppendError::KeyMissing);
-            }
             min = summary.min_timestamp;
             max = summary.max_timestamp;
         }

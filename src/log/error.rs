@@ -61,9 +61,6 @@ pub enum AppendError {
     /// Only a broker may say that it set the timestamps.
     #[error("the batch says LogAppendTime, which only a broker may set")]
     TimestampTypeSet,
-    /// A compacted topic keeps the last record of each key, so each record needs one.
-    #[error("a record without a key cannot be appended to a compacted topic")]
-    KeyMissing,
     /// A gap or a repetition in a producer's sequence.
     #[error("producer {producer_id} sent sequence {sequence}, expected {expected}")]
     OutOfOrderSequence { producer_id: ProducerId, sequence: Sequence, expected: Sequence },
@@ -98,7 +95,6 @@ impl AppendError {
             AppendError::TimestampOutOfRange { .. } | AppendError::TimestampTypeSet => {
                 ErrorCode::InvalidTimestamp
             }
-            AppendError::KeyMissing => ErrorCode::InvalidRecord,
             AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
             AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
             AppendError::NoSpace | AppendError::Io(_) | AppendError::Failed => {

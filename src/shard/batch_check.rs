@@ -5,13 +5,19 @@ use crate::base::{PartitionIndex, Timestamp};
 use crate::metadata::Topic;
 use crate::wire::ErrorCode;
 use crate::wire::api::produce::{PartitionProduceData, ProduceRequest};
+use crate::wire::record_batch::compression::{CompressionError, decompress};
 use crate::wire::record_batch::{
     BatchHeader, Compression, HEADER_SIZE, Produced, inspect_produced, places_without_key,
+    summarize,
 };
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The first version of Produce whose clients know zstd (KIP-110).
 const ZSTD_VERSION: i16 = 7;
+
+/// Bytes that the records of a batch for a compacted topic may decompress to.
+const KEYED_RECORDS_BYTES_MAX: usize = 32 << 20;
 
 /// Records at fault that an answer names, at most.
 const BAD_RECORDS_MAX: usize = 1_000;
@@ -64,10 +70,8 @@ pub fn check_batch(
         let message = format!("zstd needs Produce version {ZSTD_VERSION}, not {version}");
         return Err(Refusal { code: ErrorCode::UnsupportedCompressionType, message }.into());
     }
-    if produced.records.is_some_and(|records| !records.has_keys())
-        && topic.log_config.cleanup_policy.compact
-    {
-        return Err(keyless(topic, &produced.header, records));
+    if topic.log_config.cleanup_policy.compact {
+        check_keys(topic, &produced, records)?;
     }
     let index = PartitionIndex(data.index);
     Ok((PartitionKey { topic: topic.id, index }, repaired(&produced)))
@@ -89,12 +93,40 @@ fn repaired(produced: &Produced) -> BatchHeader {
     header
 }
 
-/// The refusal of a batch of which some records lack the key that a compacted topic wants.
-fn keyless(topic: &Topic, header: &BatchHeader, batch: &[u8]) -> Rejection {
-    let bad_records = places_without_key(header, &batch[HEADER_SIZE..], BAD_RECORDS_MAX);
+/// Checks that every record has a key, as a compacted topic demands; here alone compressed records
+/// are looked into.
+fn check_keys(topic: &Topic, produced: &Produced, batch: &[u8]) -> Result<(), Rejection> {
+    if produced.records.is_some_and(|records| records.has_keys()) {
+        return Ok(());
+    }
+    let header = &produced.header;
+    let records = plain_records(header, &batch[HEADER_SIZE..])?;
+    if produced.records.is_none() {
+        let summary = summarize(header, &records)
+            .map_err(|error| Refusal { code: error.error_code(), message: error.to_string() })?;
+        if summary.has_keys() {
+            return Ok(());
+        }
+    }
+    let bad_records = places_without_key(header, &records, BAD_RECORDS_MAX);
     let message = format!(
         "records of the batch have no key, record {} first, and topic {} is compacted",
         bad_records[0], topic.name
     );
-    Rejection { refusal: Refusal { code: ErrorCode::InvalidRecord, message }, bad_records }
+    Err(Rejection { refusal: Refusal { code: ErrorCode::InvalidRecord, message }, bad_records })
+}
+
+fn plain_records<'b>(header: &BatchHeader, records: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
+    match header.compression() {
+        Compression::None => Ok(records.into()),
+        codec => {
+            decompress(codec, records, KEYED_RECORDS_BYTES_MAX).map(Cow::from).map_err(|error| {
+                let code = match error {
+                    CompressionError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+                    CompressionError::Damaged { .. } => ErrorCode::CorruptMessage,
+                };
+                Refusal { code, message: error.to_string() }
+            })
+        }
+    }
 }

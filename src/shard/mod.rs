@@ -23,6 +23,7 @@ mod append_waiters;
 mod batch_check;
 mod checkpoint;
 mod closing;
+mod compaction;
 mod cluster;
 mod collect;
 mod configs;

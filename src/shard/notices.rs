@@ -20,16 +20,18 @@ pub enum Cause {
     TooManyConnections,
     /// A client kept receive memory from others.
     Stalled,
+    /// A topic asks for compaction.
+    Compaction,
 }
 
 impl Cause {
-    const COUNT: usize = Cause::Stalled as usize + 1;
+    const COUNT: usize = Cause::Compaction as usize + 1;
 
     /// Lines in one window before the rest is only counted.
     const fn at_once_max(self) -> u32 {
         match self {
-            // Each names another client, and what that did.
-            Cause::BadRequest | Cause::Stalled => 10,
+            // Each names another client, and what that did, or another topic.
+            Cause::BadRequest | Cause::Stalled | Cause::Compaction => 10,
             Cause::AcceptFailed | Cause::TooManyConnections => 1,
         }
     }
@@ -105,6 +107,9 @@ impl Shard {
             }
             Cause::Stalled => {
                 tracing::warn!(count, shard, "closed more connections that sent no more");
+            }
+            Cause::Compaction => {
+                tracing::warn!(count, "more topics ask for compaction, which is not there yet");
             }
         }
     }

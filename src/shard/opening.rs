@@ -122,6 +122,7 @@ impl Shard {
     pub fn lead(&mut self, opened: Opened, seed: u64) {
         let (broker, shard_count) = (self.settings.broker_id, self.mail.shard_count());
         self.controller = Some(Controller::new(opened.log, broker, shard_count, seed));
+        self.warn_of_default_compaction();
     }
 
     /// Begins to serve: accepts on `listener` and sets the recurring timers.

@@ -290,6 +290,36 @@ fn keys_as_a_compacted_topic_wants_them() {
     client.append(("compacted", 0), &keyed.build());
 }
 
+/// Goal: compressed records are held to the same rule, whatever the codec; damaged ones and those
+/// that decompress to far more than is sent are refused.
+#[test]
+fn compressed_records_of_a_compacted_topic() {
+    let (broker, mut client) = start();
+    client.create_topic("compacted", 1, &[("cleanup.policy", "compact")]);
+    broker.await_log("there is no compaction yet");
+    let of = |key: Option<&[u8]>, value: &[u8], codec| {
+        let mut batch = BatchBuilder::new();
+        batch.append(1_700_000_000_000, Some(b"key"), Some(b"value"), &[]);
+        batch.append(1_700_000_000_000, key, Some(value), &[]);
+        batch.build_compressed(codec).expect("a codec compresses")
+    };
+    for codec in Compression::ALL {
+        let produced = client.produce(("compacted", 0), &of(None, b"value", codec));
+        assert_eq!(produced.error, ErrorCode::InvalidRecord, "{codec:?}");
+        assert_eq!(produced.bad_records, [1], "{codec:?}");
+        client.append(("compacted", 0), &of(Some(b"key"), b"value", codec));
+    }
+    let bomb = of(Some(b"key"), &vec![0; 40 << 20], Compression::Zstd);
+    assert_eq!(client.produce(("compacted", 0), &bomb).error, ErrorCode::MessageTooLarge);
+    let mut damaged = of(Some(b"key"), b"value", Compression::Zstd);
+    damaged[70] ^= 0xff;
+    let crc = crc32c::crc32c(&damaged[21..]).to_be_bytes();
+    damaged[17..21].copy_from_slice(&crc);
+    let error = client.produce(("compacted", 0), &damaged).error;
+    assert_eq!(error, ErrorCode::CorruptMessage);
+    assert_eq!(client.end_offset(("compacted", 0)), 2 * Compression::ALL.len() as i64);
+}
+
 /// Goal: large batches from several connections at once come back byte for byte, each whole.
 #[test]
 fn large_batches_come_back_as_they_were() {

@@ -58,7 +58,8 @@ pub(super) const TOPIC_KEYS: &[ConfigKey] = &[
         "delete",
         &[same("log.cleanup.policy")],
         "What becomes of old segments: delete drops them by age and size, compact keeps the last \
-         record of every key. Both may be given.",
+         record of every key. Both may be given. There is no compaction yet: compact is accepted, \
+         wants a key in every record, and removes nothing.",
     ),
     topic(
         "compression.gzip.level",

@@ -1,7 +1,7 @@
 //! Compression of records.
 //!
 //! The broker stores and serves batches as producers compressed them. This is for the command line,
-//! which is a client, and for tools that look into batches.
+//! which is a client, for tools that look into batches, and for the keys of compacted topics.
 
 use std::io::{Read, Write};
 use thiserror::Error;

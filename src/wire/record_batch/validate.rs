@@ -10,7 +10,7 @@ pub struct Produced {
     /// Its header.
     pub header: BatchHeader,
     /// What its records are like, if they are not compressed: compressed ones are stored as they
-    /// come, and not looked into.
+    /// come, and not looked into here.
     pub records: Option<RecordsSummary>,
 }
 
