@@ -9,7 +9,7 @@ use super::partitions::{PartitionState, Partitions};
 use super::requests::CONTROLLER;
 use super::slots::Slots;
 use super::stages::TurnStages;
-use super::tick::Timer;
+use super::tick::{Progress, Timer};
 use super::{Mail, Settings, Shard};
 use crate::base::timers::Timers;
 use crate::base::{Offset, ShardId};
@@ -148,13 +148,16 @@ impl Shard {
 
 /// Recovers the logs of this shard's partitions, one after the other.
 ///
+/// Stops between two logs if the shard is told to end. What was opened by then is left as after a
+/// crash: the next start recovers it again.
+///
 /// # Errors
 /// If a log cannot be read. Damage inside a log is no error: it is reported, and not served.
 pub fn open_partitions<I: Io>(
     shard: &mut Shard,
     io: &mut I,
     is_clean: bool,
-) -> Result<(), OpenError> {
+) -> Result<Progress, OpenError> {
     let mut startup = Startup::new(io);
     let directory = shard.settings.data_directory.clone();
     if shard.id == ShardId(0) {
@@ -177,9 +180,13 @@ pub fn open_partitions<I: Io>(
                 log_start: log_starts.get(&place).copied(),
             };
             open_partition(shard, &mut startup, key, topic, hints)?;
+            shard.read_mail();
+            if !shard.closing.is_serving() {
+                return Ok(Progress::Stopped);
+            }
         }
     }
-    Ok(())
+    Ok(Progress::Running)
 }
 
 /// Whether a directory, by its name `<topic>-<partition>`, is one that recovery opens.

@@ -122,7 +122,8 @@ impl Shard {
         }
     }
 
-    fn read_mail(&mut self) {
+    /// Does what messages ask for.
+    pub(super) fn read_mail(&mut self) {
         while let Some(message) = self.mail.receive() {
             self.on_message(message);
         }

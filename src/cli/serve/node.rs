@@ -47,7 +47,8 @@ struct Plan {
     common: Common,
     /// Where the start image goes to (shard 0) or comes from (the others).
     images: Images,
-    ready: Sender<Result<(), CliError>>,
+    /// Takes what its opening has come to.
+    ready: Sender<Result<Progress, CliError>>,
     go: Receiver<()>,
 }
 
@@ -91,16 +92,21 @@ pub fn run(
         registry,
         boxes: (0..cores.len()).map(|_| Mailbox::default()).collect(),
     };
-    let shards = start_shards(&common, cores, listeners)?;
+    // Before the shards, so that a start that takes long can be told to end.
     let control = ControlThread::start(metrics, handles(&common), Arc::clone(log_output))
         .map_err(|error| CliError::failure(error.to_string()))?;
-    tracing::info!(
-        address = %bound,
-        data = %directory.path.display(),
-        shards = cores.len(),
-        "listening"
-    );
-    let outcome = join(shards);
+    let outcome = start_shards(&common, cores, listeners).and_then(|(shards, progress)| {
+        match progress {
+            Progress::Running => tracing::info!(
+                address = %bound,
+                data = %directory.path.display(),
+                shards = cores.len(),
+                "listening"
+            ),
+            Progress::Stopped => tracing::info!("told to end before all logs were open"),
+        }
+        join(shards)
+    });
     control.stop();
     outcome
 }
@@ -155,7 +161,7 @@ fn start_shards(
     common: &Common,
     cores: &[Option<usize>],
     listeners: Listeners,
-) -> Result<Vec<ShardThread>, CliError> {
+) -> Result<(Vec<ShardThread>, Progress), CliError> {
     let (ready, readiness) = channel();
     let (image_senders, mut image_receivers): (Vec<_>, Vec<_>) =
         (1..cores.len()).map(|_| channel()).unzip();
@@ -185,24 +191,17 @@ fn start_shards(
         starters.push(go_sender);
     }
     drop(ready);
-    let mut first_failure = None;
     for outcome in readiness.iter().take(cores.len()) {
-        if let Err(error) = outcome {
-            first_failure.get_or_insert(error);
-            break;
-        }
-    }
-    match first_failure {
         // Dropping the starters ends the shards that wait.
-        Some(error) => Err(error),
-        None => {
-            starters.iter().for_each(|starter| {
-                // A shard that has died since is found when it is joined.
-                let _ = starter.send(());
-            });
-            Ok(threads)
+        if outcome? == Progress::Stopped {
+            return Ok((threads, Progress::Stopped));
         }
     }
+    starters.iter().for_each(|starter| {
+        // A shard that has died since is found when it is joined.
+        let _ = starter.send(());
+    });
+    Ok((threads, Progress::Running))
 }
 
 fn join(threads: Vec<ShardThread>) -> Result<(), CliError> {
@@ -227,7 +226,12 @@ fn run_shard(plan: Plan) -> Result<(), CliError> {
     }
     let started = start_shard(id, core, &common, images);
     let (mut shard, mut io) = match started {
-        Ok(Some(parts)) => parts,
+        Ok(Some((_, _, Progress::Stopped))) => {
+            // Nobody listens if another shard was told first.
+            let _ = ready.send(Ok(Progress::Stopped));
+            return Ok(());
+        }
+        Ok(Some((shard, io, Progress::Running))) => (shard, io),
         // What kept shard 0 from starting is the news, and it tells that itself.
         Ok(None) => return Ok(()),
         Err(error) => {
@@ -236,7 +240,7 @@ fn run_shard(plan: Plan) -> Result<(), CliError> {
             return Ok(());
         }
     };
-    if ready.send(Ok(())).is_err() || go.recv().is_err() {
+    if ready.send(Ok(Progress::Running)).is_err() || go.recv().is_err() {
         return Ok(());
     }
     drop(ready);
@@ -251,7 +255,7 @@ fn start_shard(
     core: Option<usize>,
     common: &Common,
     images: Images,
-) -> Result<Option<(Shard, Uring)>, CliError> {
+) -> Result<Option<(Shard, Uring, Progress)>, CliError> {
     let options = UringOptions {
         core,
         cold_reads_max: common.config.cold_reads_max,
@@ -288,8 +292,8 @@ fn start_shard(
     if let Some(opened) = opened {
         shard.lead(opened, random()?);
     }
-    open_partitions(&mut shard, &mut io, start.is_clean).map_err(fail)?;
-    Ok(Some((shard, io)))
+    let progress = open_partitions(&mut shard, &mut io, start.is_clean).map_err(fail)?;
+    Ok(Some((shard, io, progress)))
 }
 
 fn random() -> Result<u64, CliError> {
