@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand.
 //!
 //! Everything here but `serve` is a client of a running broker, or reads files of a stopped one.
-//! Exit codes: 0 done, 1 failed, 2 wrongly asked. Errors go to standard error as one line. Never
+//! Exit codes: 0 done, 1 failed, 2 wrongly asked. Errors go to standard error, a line each. Never
 //! here: anything that a broker needs while it runs.
 
 mod client;
@@ -72,7 +72,8 @@ pub fn main() -> ExitCode {
         Err(error) => {
             if !error.is_closed_output() {
                 // Where standard error takes nothing, the exit code says it alone.
-                let _ = writeln!(io::stderr(), "pinion: {error}");
+                let text = error.to_string();
+                text.lines().for_each(|line| drop(writeln!(io::stderr(), "pinion: {line}")));
             }
             error.exit_code()
         }

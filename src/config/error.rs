@@ -53,14 +53,14 @@ pub enum ConfigError {
         nearest: Option<&'static str>,
     },
     /// The key does not take the value.
-    #[error("{origin}: {fault} (allowed: {allowed})")]
+    #[error("{origin}: {fault}{}", or_allowed(.allowed.as_deref()))]
     BadValue {
         /// Where.
         origin: Origin,
         /// The key, the value, and what is wrong.
         fault: Box<ConfigFault>,
-        /// What would be right.
-        allowed: String,
+        /// What would be right, where the fault does not say it.
+        allowed: Option<String>,
     },
     /// The file sets a key twice.
     #[error("{second}: {key} is set already, at {first}")]
@@ -78,6 +78,9 @@ pub enum ConfigError {
     /// Two keys contradict each other.
     #[error("{0}")]
     Contradiction(String),
+    /// Several things are wrong: a line each.
+    #[error("{}", lines(.0))]
+    Several(Vec<ConfigError>),
     /// An address cannot be found.
     #[error("{key}: cannot resolve {host}: {error}")]
     Unresolvable {
@@ -91,10 +94,19 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// All of `errors` in one; `None` if there are none.
+    pub fn of_all(mut errors: Vec<ConfigError>) -> Option<ConfigError> {
+        match errors.len() {
+            0 | 1 => errors.pop(),
+            _ => Some(ConfigError::Several(errors)),
+        }
+    }
+
     /// Whether an option of the command line is to blame, rather than a file.
     pub fn is_of_command_line(&self) -> bool {
         match self {
             ConfigError::NotAnOverride(_) => true,
+            ConfigError::Several(errors) => errors.iter().all(ConfigError::is_of_command_line),
             ConfigError::Syntax { origin, .. }
             | ConfigError::UnknownKey { origin, .. }
             | ConfigError::BadValue { origin, .. } => matches!(origin, Origin::Option(_)),
@@ -104,6 +116,15 @@ impl ConfigError {
             | ConfigError::Unresolvable { .. } => false,
         }
     }
+}
+
+fn lines(errors: &[ConfigError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ConfigError::to_string).collect();
+    lines.join("\n")
+}
+
+fn or_allowed(allowed: Option<&str>) -> String {
+    allowed.map_or_else(String::new, |allowed| format!(" (allowed: {allowed})"))
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

@@ -16,20 +16,21 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// Reads the settings in a file's text, in the order of the text.
+/// A setting, or why a line is none.
+pub type Found = Result<Setting, ConfigError>;
+
+/// Reads the settings in a file's text, in the order of the text. One whose value is neither text,
+/// number, flag nor a list of those is an error in its place.
 ///
 /// # Errors
-/// If it is not TOML, or a value is neither text, number, flag nor a list of those.
-pub fn parse(text: &str, path: &Path) -> Result<Vec<Setting>, ConfigError> {
+/// If it is not TOML.
+pub fn parse(text: &str, path: &Path) -> Result<Vec<Found>, ConfigError> {
     let reader = Reader { text, path };
-    let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
-        origin: reader.origin(error.span().map_or(0, |span| span.start)),
-        message: error.message().to_owned(),
-    })?;
+    let table = DeTable::parse(text).map_err(|error| reader.syntax_error(&error))?;
     let mut found = Vec::new();
-    reader.flatten(table.get_ref(), "", &mut found)?;
+    reader.flatten(table.get_ref(), "", &mut found);
     found.sort_by_key(|(start, _)| *start);
-    Ok(found.into_iter().map(|(_, setting)| setting).collect())
+    Ok(found.into_iter().map(|(_, found)| found).collect())
 }
 
 struct Reader<'a> {
@@ -43,23 +44,33 @@ impl Reader<'_> {
         Origin::Line(self.path.to_owned(), line)
     }
 
-    fn flatten(
-        &self,
-        table: &DeTable<'_>,
-        prefix: &str,
-        found: &mut Vec<(usize, Setting)>,
-    ) -> Result<(), ConfigError> {
+    /// The parser's words, and the line that it stumbled over.
+    fn syntax_error(&self, error: &toml::de::Error) -> ConfigError {
+        let start = error.span().map_or(0, |span| span.start);
+        let origin = self.origin(start);
+        let (before, after) = self.text.split_at_checked(start).unwrap_or((self.text, ""));
+        let before = before.rsplit('\n').next().unwrap_or_default();
+        let after = after.split('\n').next().unwrap_or_default();
+        let line = [before, after].concat();
+        let message = match line.trim() {
+            "" => error.message().to_owned(),
+            line => format!("{}: {line}", error.message()),
+        };
+        ConfigError::Syntax { origin, message }
+    }
+
+    fn flatten(&self, table: &DeTable<'_>, prefix: &str, found: &mut Vec<(usize, Found)>) {
         for (name, value) in table {
             let key = format!("{prefix}{}", name.get_ref());
             if let DeValue::Table(inner) = value.get_ref() {
-                self.flatten(inner, &format!("{key}."), found)?;
+                self.flatten(inner, &format!("{key}."), found);
                 continue;
             }
             let start = name.span().start;
-            let value = self.value(&key, value)?;
-            found.push((start, Setting { key, value, origin: self.origin(start) }));
+            let value = self.value(&key, value);
+            let origin = self.origin(start);
+            found.push((start, value.map(|value| Setting { key, value, origin })));
         }
-        Ok(())
     }
 
     fn value(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<String, ConfigError> {

@@ -23,12 +23,9 @@ pub fn render_documented() -> String {
             text.push('\n');
         }
         let change = if key.dynamic { "may change while running" } else { "read at the start" };
-        let (type_name, allowed) = (key.kind.type_name(), key.kind.allowed());
-        let kind = if allowed == "text" || allowed == "a list" {
-            type_name.to_owned()
-        } else {
-            format!("{type_name}: {allowed}")
-        };
+        let type_name = key.kind.type_name();
+        let allowed = key.kind.allowed().map(|allowed| format!(": {allowed}"));
+        let kind = format!("{type_name}{}", allowed.unwrap_or_default());
         let assignment = match key.default {
             Some(default) => format!("{} = {}", key.name, literal(key, default)),
             None => format!("{} =   # unset", key.name),

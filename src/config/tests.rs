@@ -50,8 +50,15 @@ fn faults_name_their_place_and_the_remedy() {
         (
             "num.partitions = 0",
             "pinion.toml:1: Invalid value 0 for configuration num.partitions: Value must be at \
-             least 1 (allowed: at least 1)",
+             least 1 (allowed: 1 to 2147483647)",
         ),
+        (
+            "log.segment.bytes = 99999999999",
+            "Invalid value 99999999999 for configuration log.segment.bytes: Not a number \
+             of type INT: it is too large (allowed: 14 to 2147483647)",
+        ),
+        ("node.id = 'one'", "Not a number of type INT (allowed: 0 to "),
+        ("cores = 'x'", "Must be auto, or CPU numbers and ranges such as 2,3 or 0-3"),
         (
             "log.cleanup.policy = \"drop\"",
             "pinion.toml:1: Invalid value drop for configuration log.cleanup.policy: Every entry \
@@ -67,12 +74,24 @@ fn faults_name_their_place_and_the_remedy() {
         ("listeners = ['PLAINTEXT://a:1', 'PLAINTEXT://b:1']", "exactly one listener"),
         ("advertised.listeners = 'PLAINTEXT://:1'", "must name a host"),
         ("node.id = 2026-01-01", "pinion.toml:1: node.id cannot be a date"),
-        ("node.id = 1\nnode.id = 2", "pinion.toml:2: duplicate key"),
+        ("node.id = 1\nnode.id = 2", "pinion.toml:2: duplicate key: node.id = 2"),
         ("node.id = 1\n=", "pinion.toml:2: "),
     ] {
         let refusal = refusal(text);
         assert!(refusal.contains(expected), "{text:?}\n gives: {refusal}\n not:   {expected}");
     }
+}
+
+/// Goal: one look at the errors is enough: all are told, in the order of the file, a line each.
+#[test]
+fn all_faults_are_told() {
+    let text = "num.partition = 3\nnode.id = 2026-01-01\n\ncores = 'x'";
+    let bad = Override::parse("shards=-1").unwrap();
+    let error = Config::from_text(text, Path::new("a.toml"), &[bad]).unwrap_err();
+    let shown = error.to_string();
+    let places: Vec<_> = shown.lines().map(|line| line.split(": ").next().unwrap()).collect();
+    assert_eq!(places, ["a.toml:1", "a.toml:2", "a.toml:4", "--set"], "{shown}");
+    assert!(!error.is_of_command_line());
 }
 
 /// Goal: what the command line sets goes before the file, and is to blame for its own faults.

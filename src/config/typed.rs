@@ -126,7 +126,7 @@ impl Config {
     /// Reads the file, if one is named, and sets the overrides over it.
     ///
     /// # Errors
-    /// The first thing that is wrong, with its place.
+    /// All that is wrong, each with its place.
     pub fn load(file: Option<&Path>, overrides: &[Override]) -> Result<Config, ConfigError> {
         let Some(path) = file else {
             return Config::from_text("", Path::new(""), overrides);
@@ -139,7 +139,7 @@ impl Config {
     /// Reads a file's text and sets the overrides over it. `path` is for messages.
     ///
     /// # Errors
-    /// The first thing that is wrong, with its place.
+    /// All that is wrong, each with its place.
     pub fn from_text(
         text: &str,
         path: &Path,
@@ -147,17 +147,28 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         let mut static_config = StaticConfig::default();
         let mut places = HashMap::new();
-        for setting in file::parse(text, path)? {
-            let key = set(&mut static_config, &setting)?;
-            if let Some(first) = places.insert(key, setting.origin.clone()) {
-                return Err(ConfigError::SetTwice { key, first, second: setting.origin });
-            }
+        let mut errors = Vec::new();
+        for found in file::parse(text, path)? {
+            let set = found.and_then(|setting| {
+                let key = set(&mut static_config, &setting)?;
+                match places.insert(key, setting.origin.clone()) {
+                    Some(first) => {
+                        Err(ConfigError::SetTwice { key, first, second: setting.origin })
+                    }
+                    None => Ok(()),
+                }
+            });
+            errors.extend(set.err());
         }
         for Override { option, key, value } in overrides {
             let origin = Origin::Option(option.clone());
-            set(&mut static_config, &Setting { key: key.clone(), value: value.clone(), origin })?;
+            let setting = Setting { key: key.clone(), value: value.clone(), origin };
+            errors.extend(set(&mut static_config, &setting).err());
         }
-        Config::from_static(static_config)
+        match ConfigError::of_all(errors) {
+            Some(error) => Err(error),
+            None => Config::from_static(static_config),
+        }
     }
 
     fn from_static(static_config: StaticConfig) -> Result<Config, ConfigError> {

@@ -1,5 +1,6 @@
 //! What a configuration's value may be, and the words for one that it may not.
 
+use std::num::{IntErrorKind, ParseIntError};
 use thiserror::Error;
 
 /// The type of a value and the values allowed.
@@ -80,11 +81,11 @@ impl Kind {
             },
             Kind::Int(range) => match value.trim().parse::<i32>() {
                 Ok(number) => range.fault(i64::from(number)),
-                Err(_) => Some("Not a number of type INT".into()),
+                Err(error) => Some(number_fault("INT", &error)),
             },
             Kind::Long(range) => match value.trim().parse::<i64>() {
                 Ok(number) => range.fault(number),
-                Err(_) => Some("Not a number of type LONG".into()),
+                Err(error) => Some(number_fault("LONG", &error)),
             },
             Kind::Double(min, max) => match value.trim().parse::<f64>() {
                 Ok(number) if number.is_nan() => Some("Not a number of type DOUBLE".into()),
@@ -101,18 +102,17 @@ impl Kind {
         }
     }
 
-    /// The values allowed, for people.
-    pub fn allowed(&self) -> String {
+    /// The values allowed, for people; `None` where any text is, or a fault itself says what
+    /// would be right.
+    pub fn allowed(&self) -> Option<String> {
         match self {
-            Kind::Boolean => "true or false".into(),
-            Kind::OnlyFalse => "false".into(),
-            Kind::Int(range) => range.describe(i64::from(i32::MIN), i64::from(i32::MAX)),
-            Kind::Long(range) => range.describe(i64::MIN, i64::MAX),
-            Kind::Double(min, max) => format!("{min} to {max}"),
-            Kind::String(Allowed::OneOf(values)) => values.join(" | "),
-            Kind::List(Allowed::OneOf(values)) => format!("a list of {}", values.join(", ")),
-            Kind::String(_) | Kind::Password => "text".into(),
-            Kind::List(_) => "a list".into(),
+            Kind::Boolean => Some("true or false".into()),
+            Kind::OnlyFalse => Some("false".into()),
+            Kind::Int(range) | Kind::Long(range) => Some(range.describe()),
+            Kind::Double(min, max) => Some(format!("{min} to {max}")),
+            Kind::String(Allowed::OneOf(values)) => Some(values.join(" | ")),
+            Kind::List(Allowed::OneOf(values)) => Some(format!("a list of {}", values.join(", "))),
+            Kind::String(_) | Kind::List(_) | Kind::Password => None,
         }
     }
 
@@ -151,13 +151,8 @@ impl Range {
         (number > self.max).then(|| format!("Value must be no more than {}", self.max))
     }
 
-    fn describe(self, type_min: i64, type_max: i64) -> String {
-        match (self.min == type_min, self.max == type_max) {
-            (true, true) => "any number".into(),
-            (false, true) => format!("at least {}", self.min),
-            (true, false) => format!("at most {}", self.max),
-            (false, false) => format!("{} to {}", self.min, self.max),
-        }
+    fn describe(self) -> String {
+        format!("{} to {}", self.min, self.max)
     }
 }
 
@@ -172,6 +167,16 @@ impl Allowed {
             Allowed::Checked(fault) => fault(value),
         }
     }
+}
+
+/// Kafka's words, and the reason where the text is a number after all.
+fn number_fault(type_name: &str, error: &ParseIntError) -> String {
+    let reason = match error.kind() {
+        IntErrorKind::PosOverflow => ": it is too large",
+        IntErrorKind::NegOverflow => ": it is too small",
+        _ => "",
+    };
+    format!("Not a number of type {type_name}{reason}")
 }
 
 /// `true` and `false` in any case, as Kafka reads them.

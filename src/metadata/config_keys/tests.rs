@@ -109,7 +109,7 @@ fn refusals_read_as_kafkas() {
     for (name, value, expected) in [
         ("retention.ms", "-5", "Value must be at least -1"),
         ("retention.ms", "1d", "Not a number of type LONG"),
-        ("segment.bytes", "2147483648", "Not a number of type INT"),
+        ("segment.bytes", "2147483648", "Not a number of type INT: it is too large"),
         ("min.cleanable.dirty.ratio", "1.5", "Value must be no more than 1"),
         ("min.cleanable.dirty.ratio", "NaN", "Not a number of type DOUBLE"),
         ("preallocate", "yes", "Expected value to be either true or false"),
