@@ -4,6 +4,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrongly asked. Errors go to standard error, a line each. Never
 //! here: anything that a broker needs while it runs.
 
+mod address;
 mod client;
 mod config;
 mod consume;
@@ -16,6 +17,7 @@ mod produce;
 mod serve;
 mod table;
 mod topic;
+mod topic_name;
 
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};

@@ -58,3 +58,24 @@ fn waits_have_a_least() {
         assert!(text.contains(least), "{text}");
     }
 }
+
+/// Goal: an argument of the wrong form is told the right one.
+#[test]
+fn wrong_arguments_are_told_the_form() {
+    for (arguments, exit_code, form) in [
+        (&["topic", "list", "-b", "foo"][..], 2, "HOST:PORT"),
+        (&["serve", "--listen", "foo"], 2, "HOST:PORT"),
+        (&["serve", "--cores", "x"], 2, "auto, or CPU numbers and ranges such as 2,3"),
+        (&["serve", "--data", "/proc/nope"], 1, "name another directory with --data"),
+        (&["produce", "t", "-p", "-1"], 2, "-1 is not in 0..=2147483647"),
+        (&["consume", "t", "-p", "-1"], 2, "-1 is not in 0..=2147483647"),
+        (&["topic", "create", "t", "-p", "-1"], 2, "-1 is not in 1..=2147483647"),
+        (&["topic", "create", "--partitions", "1"], 2, "<TOPIC"),
+        (&["dump-log", "/nonexist"], 1, "No such file"),
+    ] {
+        let output = pinion(arguments).output().expect("pinion runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(exit_code), "{arguments:?}: {text}");
+        assert!(text.contains(form) && !text.contains("(allowed: "), "{arguments:?}: {text}");
+    }
+}

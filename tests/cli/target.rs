@@ -44,27 +44,9 @@ impl Target {
 
     /// Runs a command with this on its standard input.
     pub fn feed(&self, arguments: &[&str], input: &[u8]) -> Output {
-        let mut child = self.spawn(arguments);
-        let mut stdin = child.stdin.take().expect("standard input is a pipe");
-        let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let (ended, end) = channel::<()>();
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                if let (Some(process), Err(RecvTimeoutError::Timeout)) =
-                    (process, end.recv_timeout(COMMAND_LIMIT))
-                {
-                    // One that has ended at this moment is what we want.
-                    let _ = kill_process(process, Signal::KILL);
-                }
-            });
-            scope.spawn(move || {
-                // A command that fails early reads no further; its exit code tells.
-                let _ = stdin.write_all(input);
-            });
-            let output = child.wait_with_output().expect("our own child can be waited for");
-            drop(ended);
-            output
-        })
+        let mut command = pinion(arguments);
+        command.args(["--bootstrap", &self.bootstrap()]);
+        feed(command, input)
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
@@ -89,6 +71,31 @@ pub fn pinion(arguments: &[&str]) -> Command {
     command.args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Runs a command with this on its standard input, and kills one that does not end.
+pub fn feed(mut command: Command, input: &[u8]) -> Output {
+    let mut child = command.spawn().expect("pinion runs");
+    let mut stdin = child.stdin.take().expect("standard input is a pipe");
+    let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let (ended, end) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if let (Some(process), Err(RecvTimeoutError::Timeout)) =
+                (process, end.recv_timeout(COMMAND_LIMIT))
+            {
+                // One that has ended at this moment is what we want.
+                let _ = kill_process(process, Signal::KILL);
+            }
+        });
+        scope.spawn(move || {
+            // A command that fails early reads no further; its exit code tells.
+            let _ = stdin.write_all(input);
+        });
+        let output = child.wait_with_output().expect("our own child can be waited for");
+        drop(ended);
+        output
+    })
 }
 
 pub fn refusal(output: Output, exit_code: i32) -> String {

@@ -1,6 +1,6 @@
 //! `pinion topic`.
 
-use crate::target::{Target, topic};
+use crate::target::{self, Target, pinion, topic};
 
 /// Goal: a topic's whole life, with what each step shows, and a refusal that names its reason.
 #[test]
@@ -30,4 +30,24 @@ fn topics_are_created_altered_described_and_deleted() {
     target.succeed(&["topic", "delete", name], b"");
     target.fail(&["topic", "delete", name], 1);
     target.succeed(&["topic", "delete", name, "--if-exists"], b"");
+}
+
+/// Goal: fingers that know Kafka's own tools are understood.
+#[test]
+fn spellings_of_kafkas_tools_are_taken() {
+    let target = Target::start();
+    let (name, bootstrap) = (&topic("spellings"), &target.bootstrap());
+    let run = |arguments: &[&str], input: &[u8]| {
+        let arguments = [arguments, &["--topic", name, "--bootstrap-server", bootstrap]].concat();
+        let output = target::feed(pinion(&arguments), input);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("these outputs are text")
+    };
+    let created = run(&["topic", "create", "--partitions", "1"], b"");
+    assert_eq!(created, format!("created topic {name} with 1 partition\n"));
+    run(&["produce", "--acks", "-1"], b"a\n");
+    assert_eq!(run(&["consume", "--from-beginning", "--max-messages", "1"], b""), "a\n");
+    assert!(run(&["topic", "describe"], b"").contains(name.as_str()));
+    run(&["topic", "alter", "--partitions", "2"], b"");
+    run(&["topic", "delete"], b"");
 }

@@ -1,5 +1,6 @@
 //! The arguments that every command with a broker takes.
 
+use super::super::address::parse_address;
 use super::super::duration::parse_wait;
 use super::{ClientError, Cluster};
 use clap::Args;
@@ -13,8 +14,10 @@ pub struct ClientArgs {
         short,
         long,
         value_name = "HOST:PORT",
+        visible_alias = "bootstrap-server",
         value_delimiter = ',',
-        default_value = "127.0.0.1:9092"
+        default_value = "127.0.0.1:9092",
+        value_parser = parse_address
     )]
     pub bootstrap: Vec<String>,
 

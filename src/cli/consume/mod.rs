@@ -10,6 +10,7 @@ mod reader;
 use super::client::{ClientArgs, ClientError, Cluster, LATEST, TopicMetadata, list_offsets};
 use super::error::CliError;
 use super::output::Output;
+use super::topic_name::{TopicName, partitions_in_words};
 use clap::Args;
 use format::{Format, Layout};
 use place::Place;
@@ -31,8 +32,8 @@ Format: %s value, %S its size, %k key, %K its size, %t topic, %p partition, %o o
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ConsumeArgs {
-    /// Name of the topic
-    topic: String,
+    #[command(flatten)]
+    topic: TopicName,
 
     /// Where to start: start, end, an offset, -N for the last N of each partition, or a time
     /// (RFC 3339, or @ and milliseconds since 1970). A partition without that offset is read from
@@ -40,12 +41,23 @@ pub struct ConsumeArgs {
     #[arg(long, value_name = "PLACE", default_value = "start", allow_hyphen_values = true)]
     from: Place,
 
+    /// The same as --from start, as Kafka's console consumer takes it
+    #[arg(long, conflicts_with = "from", hide = true)]
+    from_beginning: bool,
+
     /// Read these partitions only
-    #[arg(short, long, value_name = "N", value_delimiter = ',')]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i32).range(0..=i64::from(i32::MAX))
+    )]
     partition: Vec<i32>,
 
     /// Stop after this many records
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, alias = "max-messages", value_name = "N")]
     count: Option<u64>,
 
     /// Wait for new records: the default
@@ -78,7 +90,7 @@ pub fn run(args: &ConsumeArgs) -> Result<(), CliError> {
     let (topic, positions) = cluster.retry(|cluster| positions(cluster, args))?;
     check_partitions(args, &topic)?;
     let format = Format {
-        topic: args.topic.clone(),
+        topic: args.topic.name().to_owned(),
         layout: (!args.json).then(|| args.format.clone()),
         null_marker: args.null_marker.clone(),
     };
@@ -100,11 +112,11 @@ pub fn run(args: &ConsumeArgs) -> Result<(), CliError> {
 }
 
 fn check_partitions(args: &ConsumeArgs, topic: &TopicMetadata) -> Result<(), CliError> {
-    let count = topic.partitions.len();
+    let count = partitions_in_words(topic.partitions.len());
     let has = |wanted: &&i32| topic.partitions.iter().any(|partition| partition.index == **wanted);
     match args.partition.iter().find(|wanted| !has(wanted)) {
         Some(missing) => {
-            let message = format!("partition {missing} of a topic with {count} partitions");
+            let message = format!("partition {missing} of a topic with {count}: they count from 0");
             Err(CliError::usage(message))
         }
         None => Ok(()),
@@ -116,7 +128,7 @@ fn positions(
     cluster: &mut Cluster,
     args: &ConsumeArgs,
 ) -> Result<(TopicMetadata, Vec<Position>), ClientError> {
-    let mut topic = cluster.topic(&args.topic, false)?;
+    let mut topic = cluster.topic(args.topic.name(), false)?;
     let all = topic.clone();
     topic.partitions.retain(|p| args.partition.is_empty() || args.partition.contains(&p.index));
     let ends = if args.exit_at_end {

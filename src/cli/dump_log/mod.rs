@@ -50,6 +50,9 @@ pub struct DumpLogArgs {
 pub fn run(args: &DumpLogArgs) -> Result<(), CliError> {
     let mut report = Report::new(Output::new(), args.quiet, args.records);
     for path in &args.paths {
+        if let Err(source) = path.metadata() {
+            return Err(CliError::File { path: path.display().to_string(), source });
+        }
         if path.is_dir() {
             dump_directory(path, &mut report)?;
         } else if !dump_file(path, &mut report)? {

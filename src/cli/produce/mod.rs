@@ -9,6 +9,7 @@ mod sender;
 
 use super::client::ClientArgs;
 use super::error::CliError;
+use super::topic_name::{TopicName, partitions_in_words};
 use crate::wire::record_batch::Compression;
 use batches::Batches;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
@@ -28,6 +29,7 @@ Examples:
   printf 'de:hallo\\nen:hello\\n' | pinion produce greetings --key-separator :
   pinion produce events --file events.jsonl --compression zstd --header source=import
 
+A topic that does not exist is created, if the broker allows that.
 A key goes to the partition that Kafka's Java client would choose. With acks all, the default,
 records are written once and in order, even if a request has to be repeated.";
 
@@ -40,7 +42,8 @@ pub enum Acks {
     /// The leader
     #[value(name = "1")]
     Leader,
-    /// All in-sync replicas
+    /// All in-sync replicas; also -1
+    #[value(alias = "-1")]
     All,
 }
 
@@ -48,8 +51,8 @@ pub enum Acks {
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ProduceArgs {
-    /// Name of the topic; created if the broker allows that
-    topic: String,
+    #[command(flatten)]
+    topic: TopicName,
 
     /// Read lines from a file instead of standard input
     #[arg(short, long, value_name = "FILE")]
@@ -68,7 +71,13 @@ pub struct ProduceArgs {
     headers: Vec<(String, Option<Vec<u8>>)>,
 
     /// Write everything to this partition
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i32).range(0..=i64::from(i32::MAX))
+    )]
     partition: Option<i32>,
 
     /// Compression of the batches
@@ -82,7 +91,7 @@ pub struct ProduceArgs {
     compression: Compression,
 
     /// Which replicas must have a record before it counts as written
-    #[arg(long, value_enum, default_value = "all")]
+    #[arg(long, value_enum, default_value = "all", allow_negative_numbers = true)]
     acks: Acks,
 
     /// Bytes of records that make a batch, before compression
@@ -118,7 +127,8 @@ pub fn run(args: &ProduceArgs) -> Result<(), CliError> {
     let mut sender = Sender::connect(args)?;
     let partition_count = sender.partition_count();
     if let Some(partition) = args.partition.filter(|partition| *partition >= partition_count) {
-        let message = format!("partition {partition} of a topic with {partition_count} partitions");
+        let count = partitions_in_words(partition_count as usize);
+        let message = format!("partition {partition} of a topic with {count}: they count from 0");
         return Err(CliError::usage(message));
     }
     // What is compressed may get small enough.

@@ -36,12 +36,12 @@ impl Sender {
     /// Finds the topic's leaders, and becomes an idempotent producer where acks and broker allow.
     pub fn connect(args: &ProduceArgs) -> Result<Sender, CliError> {
         let mut cluster = args.client.connect()?;
-        let topic = cluster.retry(|cluster| cluster.topic(&args.topic, true))?;
+        let topic = cluster.retry(|cluster| cluster.topic(args.topic.name(), true))?;
         let producer = match args.acks {
             Acks::All => cluster.retry(init_producer)?,
             Acks::None | Acks::Leader => None,
         };
-        let batch_limit = cluster.retry(|cluster| Limit::of_batches(cluster, &args.topic))?;
+        let batch_limit = cluster.retry(|cluster| Limit::of_batches(cluster, args.topic.name()))?;
         Ok(Sender { cluster, topic, is_stale: false, acks: args.acks, producer, batch_limit })
     }
 

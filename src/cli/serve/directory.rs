@@ -23,7 +23,7 @@ impl DataDirectory {
     pub fn open(path: &Path) -> Result<DataDirectory, CliError> {
         let fail = |what: &str, error: std::io::Error| {
             let remedy = match error.raw_os_error().map_or("", crate::io::remedy) {
-                "" => String::new(),
+                "" => "; name another directory with --data".to_owned(),
                 remedy => format!("{remedy}, or name another directory with --data"),
             };
             let path = path.display();

@@ -7,6 +7,7 @@ mod cores;
 mod directory;
 mod node;
 
+use super::address::parse_listen_address;
 use super::error::CliError;
 use crate::config::{Config, ConfigError, Override};
 use crate::control::LogOutput;
@@ -31,15 +32,16 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Data directory
+    /// Data directory [default: ./pinion-data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 
-    /// Address for clients
-    #[arg(long, value_name = "HOST:PORT")]
+    /// Address for clients; an empty host for all interfaces [default: 127.0.0.1:9092]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_listen_address)]
     pub listen: Option<String>,
 
     /// Cores to pin shards to, as in 2,3 or 2-5; auto takes all that are allowed
+    /// [default: auto]
     #[arg(long, value_name = "LIST|auto")]
     pub cores: Option<String>,
 
@@ -86,4 +88,23 @@ fn load(args: &ServeArgs) -> Result<Config, ConfigError> {
         overrides.push(Override::parse(setting)?);
     }
     Config::load(args.config.as_deref(), &overrides)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::config_keys::broker_key;
+
+    /// Goal: the defaults in the help are those of the keys.
+    #[test]
+    fn the_help_tells_the_defaults() {
+        let command = ServeArgs::augment_args(clap::Command::new("serve"));
+        for (option, key) in [("data", "log.dirs"), ("listen", "listeners"), ("cores", "cores")] {
+            let argument = command.get_arguments().find(|a| a.get_id() == option).unwrap();
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            let default = broker_key(key).and_then(|key| key.default).unwrap();
+            let default = default.trim_start_matches("PLAINTEXT://");
+            assert!(help.ends_with(&format!("[default: {default}]")), "{option}: {help}");
+        }
+    }
 }

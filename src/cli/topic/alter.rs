@@ -3,6 +3,7 @@
 use super::super::client::{ClientArgs, ClientError, Cluster, RESOURCE_TOPIC};
 use super::super::error::CliError;
 use super::super::output::Output;
+use super::super::topic_name::TopicName;
 use super::{parse_config, subject};
 use crate::wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use crate::wire::api::incremental_alter_configs::{
@@ -25,11 +26,17 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 #[group(id = "change", required = true, multiple = true, args = ["partitions", "set", "unset"])]
 pub struct AlterArgs {
-    /// Name of the topic
-    name: String,
+    #[command(flatten)]
+    topic: TopicName,
 
     /// New number of partitions, more than before; keys may move to other partitions
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i32).range(1..=i64::from(i32::MAX))
+    )]
     partitions: Option<i32>,
 
     /// Set a config
@@ -51,10 +58,10 @@ pub fn run(args: &AlterArgs) -> Result<(), CliError> {
         cluster.retry(|cluster| alter_configs(cluster, args))?;
     }
     if let Some(count) = args.partitions {
-        cluster.retry(|cluster| add_partitions(cluster, &args.name, count))?;
+        cluster.retry(|cluster| add_partitions(cluster, args.topic.name(), count))?;
     }
     let mut output = Output::new();
-    output.line(format_args!("altered topic {}", args.name))?;
+    output.line(format_args!("altered topic {}", args.topic.name()))?;
     output.flush()
 }
 
@@ -72,13 +79,13 @@ fn alter_configs(cluster: &mut Cluster, args: &AlterArgs) -> Result<(), ClientEr
     let request = IncrementalAlterConfigsRequest {
         resources: smallvec![AlterConfigsResource {
             resource_type: RESOURCE_TOPIC,
-            resource_name: &args.name,
+            resource_name: args.topic.name(),
             configs: set.chain(unset).collect(),
         }],
         validate_only: false,
     };
     let response = cluster.controller()?.call(&request)?;
-    let subject = subject(&args.name);
+    let subject = subject(args.topic.name());
     match response.responses.first() {
         Some(result) => ClientError::check(&subject, result.error_code, result.error_message),
         None => Err(ClientError::missing(&subject)),

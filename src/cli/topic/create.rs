@@ -3,6 +3,8 @@
 use super::super::client::{ClientArgs, ClientError, Cluster};
 use super::super::error::CliError;
 use super::super::output::Output;
+use super::super::topic_name::TopicName;
+use super::super::topic_name::partitions_in_words;
 use super::{parse_config, subject};
 use crate::wire::ErrorCode;
 use crate::wire::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
@@ -22,15 +24,26 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct CreateArgs {
-    /// Name of the topic
-    name: String,
+    #[command(flatten)]
+    topic: TopicName,
 
     /// Number of partitions; the broker's num.partitions if not given
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i32).range(1..=i64::from(i32::MAX))
+    )]
     partitions: Option<i32>,
 
     /// Number of replicas; the broker's default if not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i16).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i16).range(1..=i64::from(i16::MAX))
+    )]
     replication_factor: Option<i16>,
 
     /// A config of the topic
@@ -53,8 +66,10 @@ pub fn run(args: &CreateArgs) -> Result<(), CliError> {
         Err(error) => Err(error.into()),
         Ok(partitions) => {
             let mut output = Output::new();
-            let count = partitions.map_or_else(String::new, |n| format!(" with {n} partitions"));
-            output.line(format_args!("created topic {}{count}", args.name))?;
+            let count =
+                partitions.map(|count| format!(" with {}", partitions_in_words(count as usize)));
+            let count = count.unwrap_or_default();
+            output.line(format_args!("created topic {}{count}", args.topic.name()))?;
             output.flush()
         }
     }
@@ -66,7 +81,7 @@ fn create(cluster: &mut Cluster, args: &CreateArgs) -> Result<Option<i32>, Clien
     let configs = configs.map(|(name, value)| CreatableTopicConfig { name, value: Some(value) });
     let request = CreateTopicsRequest {
         topics: smallvec![CreatableTopic {
-            name: &args.name,
+            name: args.topic.name(),
             num_partitions: args.partitions.unwrap_or(i32::from(BROKER_DEFAULT)),
             replication_factor: args.replication_factor.unwrap_or(BROKER_DEFAULT),
             configs: configs.collect(),
@@ -76,7 +91,7 @@ fn create(cluster: &mut Cluster, args: &CreateArgs) -> Result<Option<i32>, Clien
         validate_only: false,
     };
     let response = cluster.controller()?.call(&request)?;
-    let subject = subject(&args.name);
+    let subject = subject(args.topic.name());
     let Some(result) = response.topics.first() else {
         return Err(ClientError::missing(&subject));
     };

@@ -3,6 +3,7 @@
 use super::super::client::{ClientArgs, ClientError, Cluster};
 use super::super::error::CliError;
 use super::super::output::Output;
+use super::super::topic_name::TopicNames;
 use super::subject;
 use crate::wire::ErrorCode;
 use crate::wire::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
@@ -18,9 +19,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct DeleteArgs {
-    /// Names of the topics
-    #[arg(required = true)]
-    names: Vec<String>,
+    #[command(flatten)]
+    topics: TopicNames,
 
     /// Succeed if a topic does not exist
     #[arg(long)]
@@ -34,7 +34,7 @@ pub struct DeleteArgs {
 pub fn run(args: &DeleteArgs) -> Result<(), CliError> {
     let mut cluster = args.client.connect()?;
     let mut output = Output::new();
-    for name in &args.names {
+    for name in args.topics.names() {
         match cluster.retry(|cluster| delete(cluster, name)) {
             Err(error) if args.if_exists && error.is_code(MISSING) => continue,
             Err(error) => return Err(error.into()),

@@ -7,6 +7,7 @@ use super::super::client::{
 use super::super::error::CliError;
 use super::super::output::Output;
 use super::super::table::Table;
+use super::super::topic_name::TopicNames;
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -20,9 +21,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct DescribeArgs {
-    /// Names of the topics
-    #[arg(required = true)]
-    names: Vec<String>,
+    #[command(flatten)]
+    topics: TopicNames,
 
     /// All configs, not only those that were set on the topic
     #[arg(long)]
@@ -49,7 +49,7 @@ pub fn run(args: &DescribeArgs) -> Result<(), CliError> {
     let mut cluster = args.client.connect()?;
     let mut output = Output::new();
     let mut described = Vec::new();
-    for (index, name) in args.names.iter().enumerate() {
+    for (index, name) in args.topics.names().enumerate() {
         let mut description = cluster.retry(|cluster| describe(cluster, name))?;
         description.configs.retain(|config| args.all_configs || config.is_own);
         if args.json {
