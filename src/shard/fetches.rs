@@ -3,16 +3,20 @@
 use super::reads::FetchTask;
 use super::routing::ReplyTo;
 use super::slots::{SlotId, Slots};
-use std::collections::{HashMap, VecDeque};
+use crate::base::Monotonic;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// Unanswered fetches, and those of them that have news, in the order in which it came.
 ///
 /// Invariants: a fetch is in `woken` once at most, and may be gone by the time of its turn; in
-/// `by_request` are those that have been put back and not been retired.
+/// `by_request` are those that have been put back and not been retired, in `deadlines` those of
+/// them that may wait on. So an answered fetch leaves nothing behind, however long it might have
+/// waited.
 #[derive(Debug, Default)]
 pub struct Fetches {
     tasks: Slots<FetchTask>,
     by_request: HashMap<ReplyTo, SlotId>,
+    deadlines: BTreeSet<(Monotonic, SlotId)>,
     woken: VecDeque<SlotId>,
 }
 
@@ -51,6 +55,7 @@ impl Fetches {
     pub fn put_back(&mut self, id: SlotId, mut task: FetchTask) {
         if !std::mem::replace(&mut task.has_waited, true) {
             self.by_request.insert(task.to, id);
+            self.deadlines.insert((task.deadline, id));
         }
         self.tasks.put_back(id, task);
     }
@@ -59,8 +64,20 @@ impl Fetches {
     pub fn retire(&mut self, id: SlotId, task: &FetchTask) {
         if task.has_waited {
             self.by_request.remove(&task.to);
+            self.deadlines.remove(&(task.deadline, id));
         }
         self.tasks.retire(id);
+    }
+
+    /// When the next fetch has waited for as long as it may.
+    pub fn next_deadline(&self) -> Option<Monotonic> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Takes note that a fetch has waited for as long as it may.
+    pub fn pop_expired(&mut self, now: Monotonic) -> Option<SlotId> {
+        self.next_deadline().filter(|deadline| *deadline <= now)?;
+        self.deadlines.pop_first().map(|(_, id)| id)
     }
 
     /// Has a fetch looked at again; says whether it is still there.
@@ -86,5 +103,59 @@ impl Fetches {
     /// Whether a fetch may have to be looked at.
     pub fn has_woken(&self) -> bool {
         !self.woken.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ShardId;
+    use crate::shard::ask::FetchQuestion;
+    use crate::shard::connection::RequestKey;
+    use std::time::Duration;
+
+    const NOW: Monotonic = Monotonic(1);
+
+    fn to(number: u64) -> ReplyTo {
+        let key = RequestKey { connection: Slots::default().insert(()), number };
+        ReplyTo { shard: ShardId(0), key, part: 0 }
+    }
+
+    /// A fetch that waits.
+    fn add(fetches: &mut Fetches, number: u64, wait_ms: u64) -> SlotId {
+        let question = FetchQuestion {
+            partitions: Vec::new(),
+            bytes_min: 1,
+            bytes_max: 1,
+            wait_ms: 0,
+            committed: false,
+        };
+        let wait = Duration::from_millis(wait_ms);
+        let id = fetches.insert(FetchTask::new(to(number), question, NOW, wait));
+        let task = fetches.lend(id).expect("it was inserted");
+        fetches.put_back(id, task);
+        id
+    }
+
+    /// Goal: a fetch is found by its request, woken once, expires in time, and leaves nothing
+    /// behind when it is answered, though it might have waited for minutes.
+    #[test]
+    fn answered_fetches_leave_nothing_behind() {
+        let mut fetches = Fetches::default();
+        let ids = [300_000, 5, 200_000].map(|wait_ms| add(&mut fetches, wait_ms, wait_ms));
+        assert_eq!(fetches.of_request(to(5)), Some(ids[1]));
+        assert_eq!(fetches.of_request(to(6)), None);
+        assert_eq!(fetches.pop_expired(NOW), None);
+        let due = NOW.after(Duration::from_millis(5));
+        assert_eq!(fetches.next_deadline(), Some(due));
+        assert_eq!((fetches.pop_expired(due), fetches.pop_expired(due)), (Some(ids[1]), None));
+        assert!(fetches.wake(ids[2]) && fetches.wake(ids[1]) && fetches.wake(ids[2]));
+        for id in ids {
+            let task = fetches.lend(id).expect("it waits");
+            fetches.retire(id, &task);
+            assert!(!fetches.is_there(id) && !fetches.wake(id));
+        }
+        assert_eq!((fetches.pop_woken(), fetches.has_woken()), (None, false));
+        assert!(fetches.by_request.is_empty() && fetches.deadlines.is_empty());
     }
 }

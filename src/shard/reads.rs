@@ -9,7 +9,7 @@ use super::ask::{Answer, FetchPartition, FetchQuestion, FetchedPart};
 use super::lookups::{Lookup, LookupPurpose};
 use super::routing::ReplyTo;
 use super::slots::SlotId;
-use super::tick::Timer;
+use crate::base::Monotonic;
 use crate::base::limits::FETCH_LOOKUPS_MAX;
 use crate::log::ReadStep;
 use crate::wire::ErrorCode;
@@ -30,7 +30,8 @@ pub struct FetchTask {
     states: Vec<PartState>,
     bytes_min: u32,
     bytes_max: u32,
-    deadline: crate::base::Monotonic,
+    /// Until when it may wait.
+    pub deadline: Monotonic,
     is_urgent: bool,
     is_watching: bool,
     /// A partition has moved since the parts were planned.
@@ -53,29 +54,10 @@ enum PartState {
 impl Shard {
     /// Takes a fetch in.
     pub(super) fn begin_fetch(&mut self, to: ReplyTo, question: FetchQuestion) {
-        let count = question.partitions.len();
         // On the way to the end nobody waits for more.
         let wait_ms = if self.closing.is_serving() { question.wait_ms } else { 0 };
         let wait = Duration::from_millis(u64::from(wait_ms));
-        let parts = question.partitions.iter();
-        let parts = parts.map(|wanted| FetchedPart::failed(wanted.entry, ErrorCode::None));
-        let task = FetchTask {
-            to,
-            has_waited: false,
-            is_woken: false,
-            parts: parts.collect(),
-            partitions: question.partitions,
-            states: vec![PartState::Open; count],
-            bytes_min: question.bytes_min,
-            bytes_max: question.bytes_max,
-            deadline: self.now.monotonic.after(wait),
-            is_urgent: wait_ms == 0,
-            is_watching: false,
-            has_news: false,
-            has_failed: false,
-            bytes_planned: 0,
-            lookups: 0,
-        };
+        let task = FetchTask::new(to, question, self.now.monotonic, wait);
         let id = self.fetches.insert(task);
         self.advance_fetch(id);
     }
@@ -87,11 +69,8 @@ impl Shard {
         }
     }
 
-    pub(super) fn on_fetch_deadline(&mut self, id: SlotId) {
-        self.expire_fetch(id);
-    }
-
-    fn expire_fetch(&mut self, id: SlotId) {
+    /// Has a fetch answered with what there is.
+    pub(super) fn expire_fetch(&mut self, id: SlotId) {
         if let Some(task) = self.fetches.get_mut(id) {
             task.is_urgent = true;
             self.fetches.wake(id);
@@ -207,11 +186,10 @@ impl Shard {
         self.fetches.wake(id);
     }
 
-    /// Puts the task into the lists of its partitions, and sets its deadline.
+    /// Puts the task into the lists of its partitions.
     fn watch(&mut self, id: SlotId, task: &mut FetchTask) {
         task.is_watching = true;
         self.metrics.counters.fetches_waiting += 1;
-        self.timers.set(task.deadline, Timer::FetchDeadline(id));
         for wanted in &task.partitions {
             if let Ok(slot) = self.partitions.find_open(wanted.partition) {
                 let waiters = &mut self.partitions.get_mut(slot).fetch_waiters;
@@ -246,6 +224,29 @@ pub(super) fn check_leader_epoch(of_client: i32, of_leader: i32) -> Result<(), E
 }
 
 impl FetchTask {
+    /// A fetch that came at `now` and may wait for so long.
+    pub fn new(to: ReplyTo, question: FetchQuestion, now: Monotonic, wait: Duration) -> FetchTask {
+        let parts = question.partitions.iter();
+        let parts = parts.map(|wanted| FetchedPart::failed(wanted.entry, ErrorCode::None));
+        FetchTask {
+            to,
+            has_waited: false,
+            is_woken: false,
+            parts: parts.collect(),
+            states: vec![PartState::Open; question.partitions.len()],
+            partitions: question.partitions,
+            bytes_min: question.bytes_min,
+            bytes_max: question.bytes_max,
+            deadline: now.after(wait),
+            is_urgent: wait.is_zero(),
+            is_watching: false,
+            has_news: false,
+            has_failed: false,
+            bytes_planned: 0,
+            lookups: 0,
+        }
+    }
+
     /// Forgets the plans that were too little: the next ones reach further.
     fn begin_again(&mut self) {
         self.has_news = false;

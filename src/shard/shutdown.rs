@@ -62,7 +62,7 @@ impl Shard {
             }
         }
         for fetch in self.fetches.ids() {
-            self.on_fetch_deadline(fetch);
+            self.expire_fetch(fetch);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A table whose entries keep their place.
 
 /// A slot and how often it was filled, so that a late reference is told from a current one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId {
     /// The place in the table.
     pub slot: u32,

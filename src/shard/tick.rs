@@ -10,8 +10,6 @@ use crate::io::{Completion, Io, Op};
 /// What a shard does when its time comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timer {
-    /// A fetch has waited as long as its client wanted.
-    FetchDeadline(super::slots::SlotId),
     /// A log has something to do: retention, a roll by time, a flush.
     Log(super::slots::SlotId),
     /// Accept again, after a failure.
@@ -92,7 +90,8 @@ impl Shard {
         if self.fetches.has_woken() || !self.mail.fall_asleep() {
             return Some(Monotonic(0));
         }
-        let deadline = self.timers.next_deadline();
+        let deadlines = [self.timers.next_deadline(), self.fetches.next_deadline()];
+        let deadline = deadlines.into_iter().flatten().min();
         if self.mail.is_congested() || !self.memory_queue.is_empty() {
             let retry = self.now.monotonic.after(CONGESTION_RETRY);
             return Some(deadline.map_or(retry, |deadline| deadline.min(retry)));
@@ -149,9 +148,11 @@ impl Shard {
     }
 
     fn fire_timers(&mut self) {
+        while let Some(fetch) = self.fetches.pop_expired(self.now.monotonic) {
+            self.expire_fetch(fetch);
+        }
         while let Some(timer) = self.timers.pop_due(self.now.monotonic) {
             match timer {
-                Timer::FetchDeadline(fetch) => self.on_fetch_deadline(fetch),
                 Timer::Log(partition) => self.on_log_timer(partition),
                 Timer::Accept => self.begin_accepting(),
                 Timer::ConnectionEnd(id) => self.on_connection_end(id),

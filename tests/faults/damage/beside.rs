@@ -95,8 +95,9 @@ fn check_all(client: &mut WireClient, victim: &Victim, partition: i32) {
     assert_eq!(client.end_offset(of), END);
 }
 
-/// Goal: damaged checkpoints of the data directory cost nothing: recovery looks at more, and what
-/// was deleted stays deleted. One that cannot be read is named in the log.
+/// Goal: damaged checkpoints of the data directory, and a damaged start of a log, cost nothing:
+/// recovery looks at more, and what was deleted stays deleted. One that cannot be read is named in
+/// the log.
 #[test]
 fn checkpoints_of_the_data_directory_hurt() {
     /// What DeleteRecords removes: the middle of a batch that is in the middle of a segment.
@@ -104,7 +105,8 @@ fn checkpoints_of_the_data_directory_hurt() {
     let mut victim = Victim::start(2);
     let mut client = WireClient::connect(&victim.broker.bootstrap());
     assert_eq!(client.delete_records((TOPIC, 0), START), Ok(START));
-    for name in ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint"] {
+    let saved = format!("{TOPIC}-0/log-start-offset");
+    for name in ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint", &saved] {
         for end in [End::Terminate, End::Kill] {
             for (from_end, bits) in [(false, 0x40), (true, 0x01), (true, 0x40)] {
                 victim.end(end);
