@@ -78,11 +78,11 @@ fn start_shard(settings: Settings, registry: Arc<RingRegistry>, mail: Mail) -> (
         static_config: Arc::new(page_cache_mode()),
         random: [1, 2, 3, 4],
     };
-    let opened = open_metadata(&mut io, &opening).expect("the directory is empty");
-    let (image, is_clean) = (Arc::clone(&opened.image), opened.is_clean);
+    let opened = open_metadata(&mut io, &opening, None).expect("the directory is empty");
+    let (image, last_end) = (Arc::clone(&opened.image), opened.last_end);
     let mut shard = Shard::new(ShardId(0), Arc::new(settings), image, mail);
     shard.lead(opened, 5);
-    open_partitions(&mut shard, &mut io, is_clean).expect("there are none");
+    open_partitions(&mut shard, &mut io, last_end).expect("there are none");
     (shard, io)
 }
 

@@ -55,6 +55,10 @@ pub const EPOCHS_NAME: &str = "leader-epoch-checkpoint";
 /// The file of the log's start. Kafka ignores it.
 pub const SAVED_START_NAME: &str = "log-start-offset";
 
+/// Marks a log that failed: what the page cache has of it may not be on the disk, though a sync
+/// would say so.
+pub const SYNC_FAILED_NAME: &str = "sync-failed";
+
 /// The file that names the topic's id.
 pub const METADATA_NAME: &str = "partition.metadata";
 

@@ -2,13 +2,14 @@
 
 use super::config::FlushPolicy;
 use super::error::{AppendError, LogFailure};
-use super::files::{SegmentPart, segment_path};
+use super::files::{SYNC_FAILED_NAME, SegmentPart, segment_path};
 use super::operations::Purpose;
 use super::positions::Mark;
 use super::seal::Upkeep;
 use super::{Log, LogFact, LogOut, State};
 use crate::base::{Monotonic, Now};
-use crate::io::{IoError, Op, Output};
+use crate::io::jobs::{Job, Step};
+use crate::io::{IoError, Op, OpenMode, Output};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -131,7 +132,8 @@ impl Log {
     }
 
     /// A failed sync, or the loss of a directory entry, ends the log until the next start: the
-    /// kernel has marked the pages clean, so that trying again would prove nothing.
+    /// kernel has marked the pages clean, so that trying again would prove nothing. The mark that
+    /// it leaves is for a start on the same page cache, and needs no sync.
     pub(super) fn fail(&mut self, path: PathBuf, error: IoError, out: &mut LogOut) {
         if matches!(self.state, State::Failed | State::Deleting(_) | State::Deleted) {
             return;
@@ -140,6 +142,9 @@ impl Log {
         self.writes.queue.clear();
         self.upkeep.retain_waiting(|kind| *kind == Upkeep::Purge);
         self.roll.lane.retain_waiting(|_| false);
+        let mark =
+            Step::Open(self.identity.directory.join(SYNC_FAILED_NAME), OpenMode::CreateEmpty);
+        self.upkeep.push(Job::new(Upkeep::MarkFailed, [mark, Step::Close]));
         let from = self.acknowledged();
         if from < self.log_end {
             out.facts.push(LogFact::AppendsFailed { from, error: AppendError::Failed });

@@ -67,7 +67,7 @@ pub use operations::LogToken;
 pub use positions::Positions;
 pub use producer_state::ActiveProducer;
 pub use read::{ReadPlan, ReadStep};
-pub use recovery::{DamageReport, RecoveryHints, RecoveryReport};
+pub use recovery::{DamageReport, LastEnd, RecoveryHints, RecoveryReport};
 pub use segment::SegmentFile;
 
 use crate::base::{LeaderEpoch, Monotonic, Now, Offset, PartitionIndex, TopicId};

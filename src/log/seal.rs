@@ -40,6 +40,8 @@ pub enum Upkeep {
     Close,
     /// Remove a log's directory.
     Delete,
+    /// Note for the next start that a sync has failed.
+    MarkFailed,
 }
 
 /// What is not on the disk yet although it should be.
@@ -226,7 +228,7 @@ impl Log {
             }
             // There may be room now.
             (Upkeep::Purge, Ok(())) => self.retry_log_start(),
-            (Upkeep::Checkpoint, Ok(())) => {}
+            (Upkeep::Checkpoint | Upkeep::MarkFailed, Ok(())) => {}
             (Upkeep::Retire, Err(error)) => {
                 self.upkeep.retain_waiting(|kind| *kind != Upkeep::Retire);
                 self.retirement.note_failure(job.steps.is_empty());

@@ -6,7 +6,7 @@ use super::image::ChangeMisfit;
 use super::metadata_log::RESERVED_LENGTH;
 use super::snapshot::{SNAPSHOT_NAME, SNAPSHOT_TEMPORARY_NAME};
 use super::{Change, Image, MetadataFact, MetadataLog, MetadataOut, StartError, StaticConfig};
-use crate::io::{Io, IoError, Op, OpenMode, Startup};
+use crate::io::{Gather, Io, IoError, Op, OpenMode, Startup};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ impl MetadataLog {
         let length = replay(&bytes, &log_path, &mut image)?;
         report.change_count = image.version - report.snapshot_version;
         report.cut_bytes = bytes.len() as u64 - length;
-        let file = prepare(startup, &directory, length).map_err(StartError::io(&log_path))?;
+        let sound = bytes[..length as usize].to_vec();
+        let file = prepare(startup, &directory, sound).map_err(StartError::io(&log_path))?;
         Ok((MetadataLog::recovered(directory, file, length, image), report))
     }
 
@@ -145,14 +146,22 @@ fn apply_frame(frame: &Frame<'_>, place: Place<'_>, image: &mut Image) -> Result
     Ok(end)
 }
 
-/// Opens the log, cuts it to `length`, and makes that durable.
+/// Opens the log, cuts it to what is `sound` of it, and makes that durable. It is written once
+/// more: if a sync of the last process failed, the kernel may show bytes that the disk lacks, and
+/// count them as synced.
 fn prepare<I: Io>(
     startup: &mut Startup<'_, I>,
     directory: &Path,
-    length: u64,
+    sound: Vec<u8>,
 ) -> Result<crate::io::File, IoError> {
+    let length = sound.len() as u64;
     let file = startup.open(&directory.join(LOG_NAME), OpenMode::Create)?;
     startup.truncate(file, length)?;
+    if length > 0 {
+        let mut data = Gather::default();
+        data.push_shared(sound.into());
+        startup.write(file, 0, data)?;
+    }
     startup.sync(file)?;
     startup.sync_directory(directory)?;
     // Only a reserve for a full disk: going without is no reason not to start.

@@ -4,7 +4,7 @@
 //! synced, renamed. A crash leaves the old or the new. With the last reports comes the marker of a
 //! clean end, if every log was closed cleanly and both files were written.
 
-use super::opening::CLEAN_SHUTDOWN_NAME;
+use super::last_end::CLEAN_SHUTDOWN_NAME;
 use super::partitions::PartitionState;
 use super::requests::CONTROLLER;
 use super::tick::Timer;

@@ -38,6 +38,7 @@ mod fetch_waiters;
 mod fetches;
 mod images;
 mod init_producer_id;
+mod last_end;
 mod list_offsets;
 mod log_dirs;
 mod log_events;
@@ -70,6 +71,7 @@ mod topics;
 mod wait_queue;
 mod write_times;
 
+pub use last_end::{BootId, note_recovered};
 pub use mailbox::{Mail, Mailbox, Message};
 pub use opening::{OpenError, Opened, open_metadata, open_partitions};
 pub use settings::Settings;

@@ -4,6 +4,7 @@ use super::ask::PartitionKey;
 use super::checkpoint::Checkpoints;
 use super::closing::Closing;
 use super::controller::Controller;
+use super::last_end::{self, BootId};
 use super::memory::ReceiveMemory;
 use super::partitions::{PartitionState, Partitions};
 use super::requests::CONTROLLER;
@@ -16,16 +17,13 @@ use crate::base::{Offset, ShardId};
 use crate::io::{Io, IoError, Socket, Startup};
 use crate::log::checkpoint::{LOG_START_NAME, RECOVERY_POINT_NAME, parse_partition_offsets};
 use crate::log::sweep::sweep_deleted;
-use crate::log::{Log, LogError, RecoveryHints};
+use crate::log::{LastEnd, Log, LogError, RecoveryHints};
 use crate::metadata::{Image, MetadataLog, Opening, RecoveryReport, StartError};
 use crate::metrics::ShardMetrics;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The file whose presence says that the last end was a clean one.
-pub(super) const CLEAN_SHUTDOWN_NAME: &str = ".kafka_cleanshutdown";
 
 /// Why a shard cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -51,32 +49,27 @@ pub enum OpenError {
 pub struct Opened {
     /// The image to start from; its version counts this start.
     pub image: Arc<Image>,
-    /// Whether the last end was a clean one.
-    pub is_clean: bool,
+    /// How the last process on the directory ended.
+    pub last_end: LastEnd,
     /// What the metadata log's recovery did.
     pub report: RecoveryReport,
     log: MetadataLog,
 }
 
 /// Opens the metadata, on shard 0 and before the others start. From here on the directory does
-/// not count as cleanly shut down any more.
+/// not count as cleanly shut down any more. `boot` is the machine's boot, if that is known.
 ///
 /// # Errors
 /// If the directory is another broker's, damaged, or cannot be read and written.
-pub fn open_metadata<I: Io>(io: &mut I, opening: &Opening<'_>) -> Result<Opened, OpenError> {
+pub fn open_metadata<I: Io>(
+    io: &mut I,
+    opening: &Opening<'_>,
+    boot: Option<&BootId>,
+) -> Result<Opened, OpenError> {
     let mut startup = Startup::new(io);
     let (log, report) = crate::metadata::open(&mut startup, opening)?;
-    let marker = opening.data_directory.join(CLEAN_SHUTDOWN_NAME);
-    let io_error = |error| OpenError::Io { path: marker.clone(), error };
-    let is_clean = startup.read_file(&marker).map_err(io_error)?.is_some();
-    if is_clean {
-        startup.unlink(&marker).map_err(io_error)?;
-        startup.sync_directory(opening.data_directory).map_err(io_error)?;
-        tracing::info!("the last end was clean: no log is scanned");
-    } else {
-        tracing::info!("no mark of a clean end: logs are scanned from their recovery points");
-    }
-    Ok(Opened { image: Arc::clone(log.committed()), is_clean, report, log })
+    let last_end = last_end::take(&mut startup, opening.data_directory, boot)?;
+    Ok(Opened { image: Arc::clone(log.committed()), last_end, report, log })
 }
 
 impl Shard {
@@ -156,7 +149,7 @@ impl Shard {
 pub fn open_partitions<I: Io>(
     shard: &mut Shard,
     io: &mut I,
-    is_clean: bool,
+    last_end: LastEnd,
 ) -> Result<Progress, OpenError> {
     let mut startup = Startup::new(io);
     let directory = shard.settings.data_directory.clone();
@@ -173,9 +166,7 @@ pub fn open_partitions<I: Io>(
         for key in shard.owned_of(topic) {
             let place = (topic.name.to_string(), key.index.0);
             let hints = RecoveryHints {
-                clean: is_clean,
-                // Not known: a power loss may have come between.
-                same_boot: false,
+                last_end,
                 recovery_point: recovery_points.get(&place).copied(),
                 log_start: log_starts.get(&place).copied(),
             };
@@ -216,34 +207,42 @@ fn open_partition<I: Io>(
         }
         Err(error) => return Err(error.into()),
     };
+    tell(&topic.name, key.index.0, &report);
+    shard.partitions.insert(key, Arc::clone(topic), log, PartitionState::Open);
+    Ok(())
+}
+
+/// Logs what the recovery of a partition's log has found and done.
+fn tell(topic: &str, partition: i32, report: &crate::log::RecoveryReport) {
     if report.is_disk_full {
         tracing::warn!(
-            topic = %topic.name,
-            partition = key.index.0,
+            topic,
+            partition,
             "the disk is full: indexes and epochs are kept in memory until there is room"
         );
     }
     for damage in &report.damage {
-        tracing::error!(topic = %topic.name, partition = key.index.0, "damaged log: {damage}");
+        tracing::error!(topic, partition, "damaged log: {damage}");
     }
     for path in &report.rebuilt {
         tracing::warn!(
-            topic = %topic.name,
-            partition = key.index.0,
+            topic,
+            partition,
             path = %path.display(),
             "missing or damaged: made again"
         );
     }
-    if report.cut_bytes > 0 {
+    if report.rewritten_bytes > 0 {
         tracing::warn!(
-            topic = %topic.name,
-            partition = key.index.0,
-            bytes = report.cut_bytes,
-            "cut a torn tail"
+            topic,
+            partition,
+            bytes = report.rewritten_bytes,
+            "wrote a log once more, since a sync of it had failed"
         );
     }
-    shard.partitions.insert(key, Arc::clone(topic), log, PartitionState::Open);
-    Ok(())
+    if report.cut_bytes > 0 {
+        tracing::warn!(topic, partition, bytes = report.cut_bytes, "cut a torn tail");
+    }
 }
 
 fn read_checkpoint<I: Io>(

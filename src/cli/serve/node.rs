@@ -12,10 +12,12 @@ use crate::io::Socket;
 use crate::io::uring::{
     Listeners, RingRegistry, SocketBuffers, StartError, Uring, UringOptions, Waker, listen,
 };
+use crate::log::LastEnd;
 use crate::metadata::{Image, Opening};
 use crate::metrics::Snapshot;
 use crate::shard::{
-    Mail, Mailbox, Message, Progress, Settings, Shard, open_metadata, open_partitions,
+    BootId, Mail, Mailbox, Message, Progress, Settings, Shard, note_recovered, open_metadata,
+    open_partitions,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,6 +39,8 @@ struct Common {
     settings: Arc<Settings>,
     registry: Arc<RingRegistry>,
     boxes: Arc<[Mailbox]>,
+    /// The machine's boot, if the kernel tells it.
+    boot: Option<BootId>,
 }
 
 /// What one shard is made of.
@@ -61,7 +65,7 @@ enum Images {
 #[derive(Clone)]
 struct Start {
     image: Arc<Image>,
-    is_clean: bool,
+    last_end: LastEnd,
 }
 
 /// Runs a broker until it has been told to end and has ended.
@@ -91,6 +95,7 @@ pub fn run(
         config,
         registry,
         boxes: (0..cores.len()).map(|_| Mailbox::default()).collect(),
+        boot: boot_id(),
     };
     // Before the shards, so that a start that takes long can be told to end.
     let control = ControlThread::start(metrics, handles(&common), Arc::clone(log_output))
@@ -244,6 +249,9 @@ fn run_shard(plan: Plan) -> Result<(), CliError> {
         return Ok(());
     }
     drop(ready);
+    if id == ShardId(0) {
+        note_recovered(&mut io, &common.settings.data_directory, common.boot.as_ref());
+    }
     shard.serve(&mut io, listener);
     while shard.tick(&mut io) == Progress::Running {}
     Ok(())
@@ -274,8 +282,8 @@ fn start_shard(
                 static_config: Arc::clone(&common.config.static_config),
                 random: [random()?, random()?, random()?, random()?],
             };
-            let opened = open_metadata(&mut io, &opening).map_err(fail)?;
-            let start = Start { image: Arc::clone(&opened.image), is_clean: opened.is_clean };
+            let opened = open_metadata(&mut io, &opening, common.boot.as_ref()).map_err(fail)?;
+            let start = Start { image: Arc::clone(&opened.image), last_end: opened.last_end };
             for other in others {
                 // A shard that failed to start has reported it.
                 let _ = other.send(start.clone());
@@ -292,8 +300,14 @@ fn start_shard(
     if let Some(opened) = opened {
         shard.lead(opened, random()?);
     }
-    let progress = open_partitions(&mut shard, &mut io, start.is_clean).map_err(fail)?;
+    let progress = open_partitions(&mut shard, &mut io, start.last_end).map_err(fail)?;
     Ok(Some((shard, io, progress)))
+}
+
+/// The id of the machine's boot, which containers share with their host.
+fn boot_id() -> Option<BootId> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    text.ok().and_then(|text| BootId::parse(&text))
 }
 
 fn random() -> Result<u64, CliError> {

@@ -2,6 +2,7 @@
 //! topic's.
 
 use super::Recovery;
+use super::hints::LastEnd;
 use crate::base::TopicId;
 use crate::io::{Io, IoError};
 use crate::log::error::LogError;
@@ -52,7 +53,7 @@ impl<I: Io> Recovery<'_, '_, I> {
     /// Makes the files that a process killed in the middle of making them has left as durable as
     /// they look: records that are acknowledged from now on must not vanish with their names.
     pub fn sync_names(&mut self) -> Result<(), LogError> {
-        if self.hints.clean {
+        if self.hints.last_end == LastEnd::Clean {
             return Ok(());
         }
         let at = |source| LogError::Io { path: self.directory.clone(), source };

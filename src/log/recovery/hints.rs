@@ -2,16 +2,26 @@
 
 use crate::base::Offset;
 
-/// What the data directory's checkpoints say of a log.
+/// What the data directory's files say of a log.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RecoveryHints {
-    /// Whether the broker was shut down cleanly.
-    pub clean: bool,
-    /// Whether the machine has run on since the last broker ended. Then the page cache survived:
-    /// nothing but the end of the last write can be torn.
-    pub same_boot: bool,
+    /// How the last process that wrote to the log ended.
+    pub last_end: LastEnd,
     /// Below this offset, records and indexes were on the disk.
     pub recovery_point: Option<Offset>,
     /// Below this offset, records were deleted.
     pub log_start: Option<Offset>,
+}
+
+/// How the last process on a data directory ended, which says what may be missing of its writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LastEnd {
+    /// It closed every log. Nothing is missing.
+    Clean,
+    /// It died, and the machine has run on since. The page cache has all but the end of what was
+    /// being written.
+    Killed,
+    /// It did not end cleanly, and the power may have failed: what was not synced may be missing.
+    #[default]
+    Unknown,
 }

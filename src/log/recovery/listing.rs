@@ -1,10 +1,11 @@
 //! What a log's directory holds at start-up.
 
 use super::Recovery;
+use super::hints::LastEnd;
 use crate::base::Offset;
 use crate::io::{Io, IoError, OpenMode};
 use crate::log::error::LogError;
-use crate::log::files::{PREPARED_NAME, SegmentPart, parse_segment_name};
+use crate::log::files::{PREPARED_NAME, SYNC_FAILED_NAME, SegmentPart, parse_segment_name};
 use crate::log::scan::{BatchAt, batch_at};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,6 +40,10 @@ impl<I: Io> Recovery<'_, '_, I> {
             if [".deleted", ".tmp", ".cleaned"].iter().any(|end| entry.name.ends_with(end)) {
                 self.startup.unlink(&path).map_err(at)?;
                 continue;
+            }
+            if entry.name == SYNC_FAILED_NAME {
+                self.is_unproven = true;
+                self.hints.last_end = LastEnd::Unknown;
             }
             if entry.name == PREPARED_NAME {
                 prepared = Some(entry.length);

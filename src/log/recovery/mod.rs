@@ -11,6 +11,7 @@
 //! | `segment_scan`, `window`, `resync` | a segment read batch by batch |
 //! | `verdict` | torn, or damaged? |
 //! | `epoch_check` | whether the epoch checkpoint agrees with the batches |
+//! | `unproven` | what is done after a failed sync |
 //! | `report` | what there is to tell |
 //!
 //! Runs before the log serves, one operation after the other. May import what the log may; never
@@ -26,10 +27,11 @@ mod report;
 mod resync;
 mod segment_scan;
 mod segments;
+mod unproven;
 mod verdict;
 mod window;
 
-pub use hints::RecoveryHints;
+pub use hints::{LastEnd, RecoveryHints};
 pub use report::{DamageReport, RecoveryReport};
 
 use super::epochs::Epochs;
@@ -61,6 +63,9 @@ struct Recovery<'a, 'io, I: Io> {
     producers: Producers,
     /// Everything below this offset was durable.
     durable: Offset,
+    /// Whether a sync has failed on these files, so that the page cache may have what the disk has
+    /// not, and a sync that succeeds proves nothing.
+    is_unproven: bool,
     /// Whether a checkpoint was damaged, so that its content has to be found again.
     scans_all: bool,
     /// Batches below this offset are in `producers` already.
@@ -101,6 +106,7 @@ impl Log {
             producers: Producers::default(),
             producers_as_of: Offset::ZERO,
             durable: Offset::ZERO,
+            is_unproven: false,
             scans_all: false,
             epochs: Epochs::default(),
             epochs_before: Epochs::default(),
@@ -120,6 +126,7 @@ impl Log {
             recovery.write_saved_start(&segments)?;
         }
         recovery.remove_stray_snapshots(&listed, &segments)?;
+        recovery.end_unproven()?;
         Ok(recovery.finish(identity, segments))
     }
 }

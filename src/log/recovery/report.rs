@@ -11,6 +11,8 @@ pub struct RecoveryReport {
     pub damage: Vec<DamageReport>,
     /// Bytes cut from the end, which were never acknowledged as durable.
     pub cut_bytes: u64,
+    /// Bytes written once more, because a sync of them had failed.
+    pub rewritten_bytes: u64,
     /// Bytes whose checksums were tested.
     pub scanned_bytes: u64,
     /// Whether something that can be made again could not be written, for want of room.

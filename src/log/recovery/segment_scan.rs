@@ -2,6 +2,7 @@
 //! the way.
 
 use super::Recovery;
+use super::hints::LastEnd;
 use super::window::{PROBE_LENGTH, Window};
 use crate::base::{LeaderEpoch, Offset, Timestamp};
 use crate::io::{File, Io, IoError};
@@ -57,6 +58,7 @@ impl<I: Io> Recovery<'_, '_, I> {
         let path = self.path(scan.base_offset, SegmentPart::Log);
         let at = |source| LogError::Io { path: path.clone(), source };
         let mut segment = state.segment;
+        let start = segment.size;
         let mut window = Window::default();
         let mut is_torn = false;
         while segment.size < scan.length && !is_torn {
@@ -85,7 +87,7 @@ impl<I: Io> Recovery<'_, '_, I> {
         }
         self.report.scanned_bytes += segment.size;
         is_torn |= self.close_gap(scan, &mut segment);
-        self.finish_scan(scan, &segment).map_err(at)?;
+        self.finish_scan(scan, &segment, start).map_err(at)?;
         segment.assigned_size = segment.size;
         Ok(Scanned { segment, is_torn })
     }
@@ -154,13 +156,18 @@ impl<I: Io> Recovery<'_, '_, I> {
     }
 
     /// Cuts the torn tail and makes what is left durable.
-    fn finish_scan(&mut self, scan: &SegmentScan, segment: &Segment) -> Result<(), IoError> {
+    fn finish_scan(
+        &mut self,
+        scan: &SegmentScan,
+        segment: &Segment,
+        start: u64,
+    ) -> Result<(), IoError> {
         let is_cut = segment.size < scan.length;
         if is_cut {
             self.startup.truncate(scan.file, segment.size)?;
         }
-        if is_cut || !self.hints.clean {
-            self.startup.sync(scan.file)?;
+        if is_cut || self.hints.last_end != LastEnd::Clean {
+            self.make_durable(scan, start, segment.size)?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@
 //! **damage**: it is fenced off, and the scan goes on at the next sound batch.
 
 use super::Recovery;
+use super::hints::LastEnd;
 use super::report::DamageReport;
 use super::resync::Resync;
 use super::segment_scan::SegmentScan;
@@ -70,7 +71,7 @@ impl<I: Io> Recovery<'_, '_, I> {
         if is_whole || self.config.cleanup_policy.compact {
             return false;
         }
-        if self.may_be_torn(scan, segment) && !self.hints.same_boot {
+        if self.may_be_torn(scan, segment) && self.hints.last_end != LastEnd::Killed {
             return true;
         }
         let damage = Damage {
@@ -100,7 +101,9 @@ impl<I: Io> Recovery<'_, '_, I> {
         }
         match resync {
             // The page cache survived: only the end of the last write can be missing.
-            _ if self.hints.same_boot => Ok(is_cut && scan.is_last && resync.is_none()),
+            _ if self.hints.last_end == LastEnd::Killed => {
+                Ok(is_cut && scan.is_last && resync.is_none())
+            }
             None if is_cut || scan.is_last => Ok(true),
             _ => self.has_unwritten_sector(scan, segment.size, end),
         }
@@ -110,7 +113,7 @@ impl<I: Io> Recovery<'_, '_, I> {
     fn may_be_torn(&self, scan: &SegmentScan, segment: &Segment) -> bool {
         // A later segment, even an empty one, shows that this one was durable.
         let was_awaited = self.config.flush_policy().readers_wait() && scan.next.is_some();
-        !self.hints.clean && !was_awaited && segment.next_offset >= self.durable
+        self.hints.last_end != LastEnd::Clean && !was_awaited && segment.next_offset >= self.durable
     }
 
     /// Whether the bytes from `start` to `end` are a batch by its checksum, so that only fields

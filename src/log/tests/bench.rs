@@ -4,8 +4,8 @@ use super::disk::Disk;
 use crate::base::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId};
 use crate::io::{Op, Startup};
 use crate::log::{
-    AppendError, Appended, Log, LogConfig, LogFact, LogIdentity, LogOut, LogToken, OffsetStep,
-    ReadError, ReadPlan, ReadStep, RecoveryHints, RecoveryReport, TimestampQuery,
+    AppendError, Appended, LastEnd, Log, LogConfig, LogFact, LogIdentity, LogOut, LogToken,
+    OffsetStep, ReadError, ReadPlan, ReadStep, RecoveryHints, RecoveryReport, TimestampQuery,
 };
 use crate::wire::record_batch::{BatchBuilder, BatchHeader, Batches};
 use bytes::Bytes;
@@ -137,6 +137,8 @@ impl Bench {
         self.log.on_timer(self.disk.now, &mut self.out);
         self.drain();
         self.settle();
+        let next = self.log.next_deadline();
+        assert!(next.is_none_or(|next| next > self.disk.now.monotonic), "the timer runs for ever");
     }
 
     pub fn begin_delete_records(&mut self, before: i64) -> Result<Offset, ReadError> {
@@ -187,8 +189,7 @@ impl Bench {
     /// What the checkpoints of the data directory would say.
     pub fn hints(&self, clean: bool) -> RecoveryHints {
         RecoveryHints {
-            clean,
-            same_boot: clean,
+            last_end: if clean { LastEnd::Clean } else { LastEnd::Unknown },
             recovery_point: Some(self.log.recovery_point()),
             log_start: Some(self.log.positions().log_start),
         }

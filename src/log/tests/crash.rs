@@ -5,7 +5,7 @@ use super::disk::Random;
 use super::small;
 use crate::base::Offset;
 use crate::io::Op;
-use crate::log::{LogConfig, RecoveryHints};
+use crate::log::{LastEnd, LogConfig, RecoveryHints};
 
 /// Appends at random and runs operations in random order, until `op_count` have run.
 fn run(config: LogConfig, op_count: usize, random: &mut Random) -> (Bench, Vec<String>) {
@@ -109,8 +109,8 @@ fn a_killed_process_loses_nothing_written() {
         let config = LogConfig { flush_messages, ..small() };
         let (mut bench, values) = run(config, op_count, &mut random);
         let promised = bench.log.positions().written;
-        let same_boot = random.chance();
-        let hints = RecoveryHints { same_boot, ..bench.hints(false) };
+        let last_end = [LastEnd::Killed, LastEnd::Unknown][random.below(2)];
+        let hints = RecoveryHints { last_end, ..bench.hints(false) };
         bench.disk.crash();
         let report = bench.recover(hints);
         let what = format!("seed {seed}");

@@ -3,7 +3,7 @@
 use super::bench::{Bench, batch};
 use super::small;
 use crate::base::Offset;
-use crate::log::{LogConfig, ReadError, RecoveryHints, TimestampQuery};
+use crate::log::{LastEnd, LogConfig, ReadError, RecoveryHints, TimestampQuery};
 use crate::wire::record_batch::Batches;
 
 fn filled(config: LogConfig) -> Bench {
@@ -126,7 +126,7 @@ fn every_flipped_byte_beside_the_records_is_harmless() {
 #[test]
 fn a_flipped_byte_after_a_kill_costs_one_batch() {
     let mut bench = filled(LogConfig::default());
-    let hints = RecoveryHints { same_boot: true, ..RecoveryHints::default() };
+    let hints = RecoveryHints { last_end: LastEnd::Killed, ..RecoveryHints::default() };
     let path = bench.path("00000000000000000000.log");
     let length = bench.disk.bytes(&path).unwrap().len();
     let original = bench.disk.bytes(&path).unwrap().clone();

@@ -17,6 +17,9 @@ const EXPECTED: &[&str] = &[
     "a crash interrupted: sync directory",
     "a crash interrupted: rename",
     "said: cut a torn tail",
+    "said: no mark of a clean end, but the machine has run on: logs are scanned from their \
+     recovery points, and have all that was written",
+    "said: wrote a log once more, since a sync of it had failed",
     "said: removed what was left of a deleted partition",
     "said: the log start moved",
     "said: took appends back",

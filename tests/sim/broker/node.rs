@@ -5,10 +5,12 @@ use crate::random::Random;
 use crate::world::World;
 use crate::world::turns::{ShardTask, TurnIo};
 use pinion::base::{BrokerId, Monotonic, ShardId};
+use pinion::io::IoError;
 use pinion::metadata::{Opening, StaticConfig, config_keys};
 use pinion::metrics::Snapshot;
 use pinion::shard::{
-    Mail, Mailbox, Message, OpenError, Progress, Settings, Shard, open_metadata, open_partitions,
+    BootId, Mail, Mailbox, Message, OpenError, Progress, Settings, Shard, note_recovered,
+    open_metadata, open_partitions,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,8 +74,10 @@ impl Node {
             static_config: Arc::new(static_config()),
             random: [(); 4].map(|()| random.bits()),
         };
-        let opened = open_metadata(&mut handles[0], &opening)?;
-        let (image, is_clean) = (Arc::clone(&opened.image), opened.is_clean);
+        let boot = format!("boot {}", world.machine().boots());
+        let boot = BootId::parse(&boot).expect("it has one");
+        let opened = open_metadata(&mut handles[0], &opening, Some(&boot))?;
+        let (image, last_end) = (Arc::clone(&opened.image), opened.last_end);
         let mut opened = Some(opened);
         let mut ready = Vec::new();
         for (number, mut io) in (0..).zip(handles) {
@@ -83,8 +87,13 @@ impl Node {
             if let Some(opened) = opened.take() {
                 shard.lead(opened, random.bits());
             }
-            open_partitions(&mut shard, &mut io, is_clean)?;
+            open_partitions(&mut shard, &mut io, last_end)?;
             ready.push((shard, io));
+        }
+        note_recovered(&mut ready[0].1, &settings.data_directory, Some(&boot));
+        if ready[0].1.is_dead() {
+            let error = IoError { operation: "start", errno: libc::EIO };
+            return Err(OpenError::Io { path: DATA.into(), error });
         }
         let shards = (0..).zip(ready).map(|(number, (mut shard, io))| {
             let listener = world.machine().listen(ShardId(number));

@@ -134,12 +134,8 @@ impl Run {
         if has_trouble {
             trouble = Trouble::draw(&mut self.random, turns);
         }
-        let mut end = self.live_through(turns, end, &mut trouble);
-        if trouble.calls_for_power_loss(&self.world) && end != End::Crash(Crash::Power) {
-            // What the page cache has is not what the disk has: no start may build on that.
-            end = End::Crash(Crash::Power);
-            self.world.crash(Crash::Power);
-        } else if let End::Crash(crash) = end
+        let end = self.live_through(turns, end, &mut trouble);
+        if let End::Crash(crash) = end
             && !self.has_crashed(before)
         {
             self.world.crash(crash);

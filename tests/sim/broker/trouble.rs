@@ -81,12 +81,6 @@ impl Trouble {
         !world.machine().disk.faults.struck().is_empty()
     }
 
-    /// Whether a sync has failed: the kernel took its pages for clean, so that only a power loss
-    /// shows what is on the disk.
-    pub fn calls_for_power_loss(&self, world: &World) -> bool {
-        world.machine().disk.faults.struck().iter().any(|operation| operation.starts_with("sync"))
-    }
-
     /// The next life has a sound disk with room.
     pub fn clear(self, world: &World, seen: &mut Coverage) {
         let disk = &mut world.machine().disk;

@@ -8,7 +8,7 @@ use crate::random::Random;
 use crate::report;
 use crate::strikes::Victim;
 use crate::world::{Crash, Disk, Fault, World};
-use pinion::log::{AppendError, FlushPolicy, LogConfig, ReadError};
+use pinion::log::{AppendError, FlushPolicy, LastEnd, LogConfig, ReadError};
 use process::{Checkpoint, Process};
 use producers::{Names, Producer};
 use std::path::Path;
@@ -86,6 +86,7 @@ impl Scenario {
         run.starts += 1;
         if !Process::exists(&run.world) && run.ledger.acknowledged_count() == 0 {
             let process = Process::create(&run.world, &self.config);
+            run.checkpoint.last_end = LastEnd::Killed;
             return (!process.is_dead()).then_some(process);
         }
         let recovered = Process::recover(&run.world, &self.config, run.starts, run.checkpoint);
@@ -94,7 +95,7 @@ impl Scenario {
             Err(_) if run.world.machine().stations.current().is_empty() => return None,
             Err(error) => panic!("recovery refuses: {error}"),
         };
-        run.checkpoint.is_clean = false;
+        run.checkpoint.last_end = LastEnd::Killed;
         self.check(run, &mut process)?;
         Some(process)
     }
@@ -234,6 +235,9 @@ impl Scenario {
             run.world.crash(crash);
         }
         run.ledger.crash(crash);
+        if crash == Crash::Power {
+            run.checkpoint.last_end = LastEnd::Unknown;
+        }
         let loses = self.config.flush_policy() != FlushPolicy::Always;
         if crash == Crash::Power && loses {
             let Run { producers, names, .. } = run;
@@ -246,7 +250,7 @@ impl Scenario {
             let mut process = self.start(run).expect("nothing kills it");
             self.work(run, &mut process, 20);
             assert!(process.close(&mut run.ledger), "nothing kills it");
-            run.checkpoint = Checkpoint { is_clean: true, ..process.checkpoint() };
+            run.checkpoint = Checkpoint { last_end: LastEnd::Clean, ..process.checkpoint() };
             run.world.shut_down();
         }
         self.start(run).expect("nothing kills it");
@@ -286,6 +290,13 @@ impl Victim for Scenario {
         }
         let was_struck = run.world.machine().disk.faults.calls(operation) > call;
         run.world.machine().disk.faults.clear();
+        if run.random.once_in(2) {
+            // The next process finds a page cache that the disk may never have seen.
+            self.crash(&mut run, Crash::Process);
+            if let Some(mut process) = self.start(&mut run) {
+                self.work(&mut run, &mut process, 30);
+            }
+        }
         self.crash(&mut run, Crash::Power);
         self.end_cleanly(&mut run);
         was_struck

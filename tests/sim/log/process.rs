@@ -7,8 +7,8 @@ use bytes::Bytes;
 use pinion::base::{LeaderEpoch, Monotonic, Offset, PartitionIndex, TopicId};
 use pinion::io::{Completion, File, Io, Op, Output, Startup, Token};
 use pinion::log::{
-    AppendError, Appended, FlushPolicy, Log, LogConfig, LogError, LogFact, LogIdentity, LogOut,
-    LogToken, ReadError, ReadStep, RecoveryHints,
+    AppendError, Appended, FlushPolicy, LastEnd, Log, LogConfig, LogError, LogFact, LogIdentity,
+    LogOut, LogToken, ReadError, ReadStep, RecoveryHints,
 };
 use pinion::wire::record_batch::BatchHeader;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// What a shard remembers across restarts, as if it were in its checkpoint files.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Checkpoint {
-    pub is_clean: bool,
+    pub last_end: LastEnd,
     pub recovery_point: Option<Offset>,
     pub log_start: Option<Offset>,
 }
@@ -110,10 +110,9 @@ impl Process {
         let mut io = boot(world);
         let mut startup = Startup::new(&mut io);
         let hints = RecoveryHints {
-            clean: checkpoint.is_clean,
+            last_end: checkpoint.last_end,
             recovery_point: checkpoint.recovery_point,
             log_start: checkpoint.log_start,
-            ..RecoveryHints::default()
         };
         let epoch = LeaderEpoch(leader_epoch);
         let (log, _) = Log::recover(&mut startup, identity(), Arc::clone(config), epoch, hints)?;
@@ -279,7 +278,7 @@ impl Process {
     pub fn checkpoint(&self) -> Checkpoint {
         let log_start = self.log.positions().log_start;
         let recovery_point = Some(self.log.recovery_point());
-        Checkpoint { is_clean: false, recovery_point, log_start: Some(log_start) }
+        Checkpoint { last_end: LastEnd::Killed, recovery_point, log_start: Some(log_start) }
     }
 
     /// Reads from `offset` up to the high watermark, or as far as `length_max` bytes go. The log

@@ -62,6 +62,7 @@ pub struct Machine {
     disk_step_count: u64,
     armed: Option<(u64, Crash)>,
     crash_count: u64,
+    power_loss_count: u64,
 }
 
 impl Machine {
@@ -80,6 +81,7 @@ impl Machine {
             disk_step_count: 0,
             armed: None,
             crash_count: 0,
+            power_loss_count: 0,
         }
     }
 
@@ -91,6 +93,11 @@ impl Machine {
     /// How often the process or the machine has died.
     pub fn crashes(&self) -> u64 {
         self.crash_count
+    }
+
+    /// How often the machine has booted.
+    pub fn boots(&self) -> u64 {
+        self.power_loss_count + 1
     }
 
     /// Dies just before the disk's step `step`, counted from the start of the world.
@@ -227,7 +234,10 @@ impl Machine {
         let random = &mut self.agenda.random;
         match crash {
             Crash::Process => self.disk.lose_process(effects, random),
-            Crash::Power => self.disk.lose_power(effects, random),
+            Crash::Power => {
+                self.power_loss_count += 1;
+                self.disk.lose_power(effects, random);
+            }
         }
         self.trace.crashed(self.agenda.now(), crash);
     }
