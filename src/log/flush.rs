@@ -61,9 +61,10 @@ impl Log {
     /// When `flush.ms` asks for a sync.
     pub(super) fn flush_deadline(&self) -> Option<Monotonic> {
         let wait_ms = u64::try_from(self.config.flush_ms).unwrap_or(0);
-        let is_idle = self.flush.covers.is_none() && self.state == State::Open;
-        let is_timed = self.config.flush_policy() == FlushPolicy::Sometimes && is_idle;
-        let since = self.flush.unsynced_since.filter(|_| is_timed)?;
+        let is_idle = self.flush.covers.is_none() && self.flush.held.is_none();
+        let has_unsynced = self.durable.offset < self.written.offset && self.state == State::Open;
+        let is_timed = self.config.flush_policy() == FlushPolicy::Sometimes;
+        let since = self.flush.unsynced_since.filter(|_| is_idle && has_unsynced && is_timed)?;
         Some(since.after(Duration::from_millis(wait_ms)))
     }
 

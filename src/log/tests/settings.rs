@@ -180,3 +180,15 @@ fn stored_headers_have_offset_and_epoch() {
     let end = bench.log.end_offset_for_epoch(crate::base::LeaderEpoch(0));
     assert_eq!(end, Some((crate::base::LeaderEpoch(0), Offset(2))));
 }
+
+/// Goal: a log that became durable while nothing asked for it has nothing to sync when `flush.ms`
+/// comes to be set.
+#[test]
+fn flush_ms_has_nothing_to_do_where_all_is_durable() {
+    let mut bench = Bench::new(LogConfig { flush_messages: i64::MAX, ..small() });
+    bench.put(batch(&["a"]));
+    bench.delete_records(1).unwrap();
+    bench.set_config(LogConfig { flush_messages: i64::MAX, flush_ms: 30, ..small() });
+    assert_eq!(bench.log.positions().durable, bench.log.positions().written);
+    bench.pass(100);
+}
