@@ -43,7 +43,8 @@ pub fn expect_noticed(expected: &[&str], run: impl FnOnce() + std::panic::Unwind
     let panic = outcome.expect_err("nobody noticed the planted bug");
     let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
     let is_expected = expected.iter().any(|expected| message.contains(expected));
-    assert!(is_expected, "noticed only by accident: {message}");
+    let repeat = REPEAT.with_borrow(String::clone);
+    assert!(is_expected, "noticed only by accident, in {repeat}: {message}");
 }
 
 /// Whether one seed was asked for, to be looked at closely.
