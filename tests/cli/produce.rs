@@ -46,19 +46,29 @@ fn records_above_the_limit_are_refused_with_their_size() {
     let name = &topic("limit");
     target.succeed(&["topic", "create", name, "-p", "1", "-c", "max.message.bytes=100000"], b"");
     let long_line = [b"short\n", &vec![b'x'; 300_000][..], b"\nafter\n"].concat();
-    let lines = numbered_lines(30_000);
-    for (options, input, size) in [
-        (&[][..], &long_line[..], "line 2 of standard input: 300000 bytes, "),
-        (&["--batch-size", "300000", "--linger", "1h"], lines.as_bytes(), "a batch of 3"),
-    ] {
-        let arguments = [&["produce", name][..], options].concat();
-        let line = refusal(target.feed(&arguments, input), 1);
+    let nearly = [b"short\n", &vec![b'x'; 99_990][..]].concat();
+    for (input, size) in
+        [(&long_line, "line 2 of standard input: 300000 bytes, "), (&nearly, "a batch of 100")]
+    {
+        let line = refusal(target.feed(&["produce", name], input), 1);
         assert!(line.contains(size), "{line}");
         let limit = format!("above the limit of 100000 (max.message.bytes of topic \"{name}\")");
         assert!(line.contains(&limit), "{line}");
     }
     let consume = ["consume", name, "-e", "-f", "%S "];
-    assert_eq!(target.succeed(&consume, b""), "5 ", "the line before it is written");
+    assert_eq!(target.succeed(&consume, b""), "5 5 ", "the lines before them are written");
     target.succeed(&["produce", name, "-z", "zstd"], &long_line);
-    assert_eq!(target.succeed(&consume, b""), "5 5 300000 5 ");
+    assert_eq!(target.succeed(&consume, b""), "5 5 5 300000 5 ");
+}
+
+/// Goal: lines that each are within the topic's limit are never refused for being together.
+#[test]
+fn batches_end_at_the_limit() {
+    let target = Target::start();
+    let name = &topic("full");
+    target.succeed(&["topic", "create", name, "-p", "1", "-c", "max.message.bytes=100000"], b"");
+    let lines = numbered_lines(30_000) + &format!("{}\n", "x".repeat(99_000));
+    let produce = ["produce", name, "--batch-size", "300000", "--linger", "1h", "-H", "a=b"];
+    target.succeed(&produce, lines.as_bytes());
+    assert!(target.succeed(&["consume", name, "-e"], b"") == lines);
 }

@@ -9,6 +9,12 @@ use crate::wire::record_batch::{BatchBuilder, Compression};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+const VARINT_SIZE_MAX: usize = 10;
+
+/// Around the key, value and headers of a record: its length, timestamp and offset deltas, three
+/// lengths or counts, and its attributes.
+const RECORD_FRAME_SIZE_MAX: usize = 6 * VARINT_SIZE_MAX + 1;
+
 /// The batches that are being filled.
 pub struct Batches<'a> {
     format: LineFormat,
@@ -42,6 +48,20 @@ impl<'a> Batches<'a> {
             sequences: BTreeMap::new(),
             is_full: false,
         }
+    }
+
+    /// Whether the line's record surely fits into its batch as long as that is to have at most
+    /// `size_max` bytes before compression. An empty batch has room for any.
+    pub fn has_room_for(&self, line: &[u8], size_max: usize) -> bool {
+        let record = self.format.parse(line);
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + 2 * VARINT_SIZE_MAX);
+        let headers: usize = headers.sum();
+        let size = line.len() + headers + RECORD_FRAME_SIZE_MAX;
+        let batch = self.builders.get(&self.partitioner.partition(record.key));
+        batch.is_none_or(|batch| batch.is_empty() || batch.size() + size <= size_max)
     }
 
     /// Adds the record of a line.

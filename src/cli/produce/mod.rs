@@ -148,6 +148,10 @@ pub fn run(args: &ProduceArgs) -> Result<(), CliError> {
                 return Err(failure);
             }
             Ok(Ok(line)) => {
+                if !batches.has_room_for(&line, sender.batch_limit().bytes) {
+                    sender.send(batches.take()?)?;
+                    oldest = None;
+                }
                 oldest.get_or_insert_with(Instant::now);
                 batches.append(&line, sender.producer());
                 if !batches.is_full() {
