@@ -57,7 +57,10 @@ pub fn run(args: &DumpLogArgs) -> Result<(), CliError> {
             dump_directory(path, &mut report)?;
         } else if !dump_file(path, &mut report)? {
             let name = path.display();
-            return Err(CliError::usage(format!("{name}: not the name of a file that is known")));
+            return Err(CliError::usage(format!(
+                "{name}: no name of a segment (.log), an index, a snapshot, a checkpoint or \
+                 another file of a data directory"
+            )));
         }
     }
     report.finish()

@@ -2,6 +2,7 @@
 
 mod reading;
 
+use super::address::parse_address;
 use super::duration::{parse_at_least, parse_wait};
 use super::error::CliError;
 use super::output::Output;
@@ -46,10 +47,15 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 #[command(after_help = AFTER_HELP)]
 pub struct LatencyArgs {
     /// The broker's HTTP address: its pinion.metrics.listen
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9644")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9644",
+        value_parser = parse_url
+    )]
     metrics: String,
 
-    /// Look again and again, and show what came in between
+    /// Look again and again, and show what came in between [default: 2s]
     #[arg(
         long,
         value_name = "DURATION",
@@ -71,6 +77,15 @@ pub struct LatencyArgs {
         value_parser = parse_wait
     )]
     timeout: Duration,
+}
+
+/// A URL, or `HOST:PORT` for short.
+fn parse_url(text: &str) -> Result<String, String> {
+    let address = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+    match parse_address(address) {
+        Ok(address) => Ok(format!("http://{address}")),
+        Err(_) => Err("write http://HOST:PORT, such as http://127.0.0.1:9644".to_owned()),
+    }
 }
 
 fn parse_pause(text: &str) -> Result<Duration, String> {
@@ -142,6 +157,16 @@ fn duration(nanos: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_have_a_host_and_a_port() {
+        for text in ["http://10.0.0.7:9644/", "10.0.0.7:9644"] {
+            assert_eq!(parse_url(text).as_deref(), Ok("http://10.0.0.7:9644"));
+        }
+        for text in ["foo", "https://10.0.0.7:9644", "http://10.0.0.7:9644/metrics"] {
+            assert!(parse_url(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn durations_have_three_digits() {

@@ -23,8 +23,12 @@ pub struct Reading {
 
 /// Reads `/latency` of the broker at `url`.
 pub fn fetch(url: &str, wait_max: Duration) -> Result<Vec<Reading>, CliError> {
-    let url = format!("{}/latency", url.trim_end_matches('/'));
-    let failure = |error: ureq::Error| CliError::failure(format!("cannot read {url}: {error}"));
+    let url = format!("{url}/latency");
+    let failure = |error: ureq::Error| {
+        CliError::failure(format!(
+            "cannot read {url}: {error}; is that the broker's pinion.metrics.listen?"
+        ))
+    };
     let config = ureq::Agent::config_builder().timeout_global(Some(wait_max)).build();
     let mut response = ureq::Agent::from(config).get(&url).call().map_err(failure)?;
     let text = response.body_mut().read_to_string().map_err(failure)?;
