@@ -2,6 +2,7 @@
 
 use super::fleet::{Answers, Fleet};
 use super::log_output::LogOutput;
+use super::process;
 use crate::metrics::{Snapshot, hdr_log, prometheus};
 use axum::Router;
 use axum::extract::State;
@@ -20,6 +21,8 @@ pub struct Shared {
     pub log_output: Arc<LogOutput>,
     /// When the process began to measure.
     pub started: Instant,
+    /// Cleared once the shards serve.
+    pub is_starting: AtomicBool,
     /// Set by the first signal: the broker is on its way out and should get no more traffic.
     pub is_stopping: AtomicBool,
 }
@@ -35,6 +38,10 @@ pub fn router(shared: Arc<Shared>) -> Router {
 
 /// Prometheus text. Shards that did not answer are left out and counted.
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.is_starting.load(Ordering::Relaxed) {
+        // No shard can answer yet.
+        return starting();
+    }
     let Some(answers) = collect(&shared).await else { return unavailable() };
     let silent = answers.iter().filter(|answer| answer.is_none()).count();
     let mut text = prometheus::render(&answers);
@@ -53,20 +60,28 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
         "Log lines dropped because the reader of standard error was too slow.",
         shared.log_output.dropped_line_count(),
     ));
+    text.push_str(&process::render());
     ([(CONTENT_TYPE, prometheus::CONTENT_TYPE)], text).into_response()
 }
 
 /// An HdrHistogram interval log, summed over the shards.
 async fn latency(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.is_starting.load(Ordering::Relaxed) {
+        return starting();
+    }
     let Some(answers) = collect(&shared).await else { return unavailable() };
     let sum = Snapshot::sum(answers.iter().flatten());
     hdr_log::render(&sum, shared.started.elapsed()).into_response()
 }
 
-/// 200 while every shard answers and the broker is not stopping; otherwise 503 and the reason.
+/// 200 while every shard answers and the broker is neither starting nor stopping; otherwise 503 and
+/// the reason.
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
     if shared.is_stopping.load(Ordering::Relaxed) {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    if shared.is_starting.load(Ordering::Relaxed) {
+        return starting();
     }
     let Some(answers) = collect(&shared).await else { return unavailable() };
     match silent_shards(&answers).as_slice() {
@@ -87,6 +102,10 @@ fn silent_shards(answers: &Answers) -> Vec<String> {
 async fn collect(shared: &Arc<Shared>) -> Option<Arc<Answers>> {
     let shared = Arc::clone(shared);
     tokio::task::spawn_blocking(move || shared.fleet.answers()).await.ok()
+}
+
+fn starting() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response()
 }
 
 fn unavailable() -> Response {

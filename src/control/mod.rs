@@ -8,6 +8,7 @@ mod error;
 mod fleet;
 mod http;
 mod log_output;
+mod process;
 mod signals;
 mod thread;
 

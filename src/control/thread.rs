@@ -8,7 +8,7 @@ use super::signals::Signals;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -46,6 +46,7 @@ impl MetricsListener {
 
 /// The running control thread. Ends with [`ControlThread::stop`], after the shards.
 pub struct ControlThread {
+    shared: Arc<Shared>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -66,6 +67,7 @@ impl ControlThread {
             fleet: Fleet::new(shards),
             log_output,
             started: Instant::now(),
+            is_starting: AtomicBool::new(true),
             is_stopping: AtomicBool::new(false),
         });
         let runtime = Builder::new_current_thread()
@@ -82,9 +84,17 @@ impl ControlThread {
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
             .name("control".into())
-            .spawn(move || run(runtime, listener, signals, shared, stopped))
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || run(runtime, listener, signals, shared, stopped)
+            })
             .map_err(ControlError::Start)?;
-        Ok(ControlThread { stop, thread })
+        Ok(ControlThread { shared, stop, thread })
+    }
+
+    /// Takes note that the shards serve: until then no shard is asked, and health is `starting`.
+    pub fn note_serving(&self) {
+        self.shared.is_starting.store(false, Ordering::Relaxed);
     }
 
     /// Ends the thread, once the shards have ended.
@@ -136,10 +146,12 @@ mod tests {
         let listener = bind_anywhere();
         let address = listener.local_address().unwrap();
         let shards = shards.into_iter().map(|s| Box::new(s) as Box<dyn ShardHandle>).collect();
-        (
-            ControlThread::start(Some(listener), shards, no_log()).unwrap(),
-            format!("http://{address}"),
-        )
+        let control = ControlThread::start(Some(listener), shards, no_log()).unwrap();
+        let url = format!("http://{address}");
+        assert_eq!(get(&format!("{url}/healthz")), (503, "starting\n".into()));
+        assert_eq!(get(&format!("{url}/metrics")).0, 503);
+        control.note_serving();
+        (control, url)
     }
 
     fn get(url: &str) -> (u16, String) {
@@ -158,6 +170,7 @@ mod tests {
         assert!(text.contains("pinion_partitions{shard=\"0\"} 7\n"), "{text}");
         assert!(text.contains("\npinion_shards_unresponsive 0\n"), "{text}");
         assert!(text.contains("\npinion_log_lines_dropped_total 0\n"), "{text}");
+        assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
         assert!(get(&format!("{url}/latency")).1.contains("Tag=Produce.whole,"));
         assert_eq!(get(&format!("{url}/healthz")), (200, "ok\n".into()));
         control.stop();

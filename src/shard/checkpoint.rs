@@ -196,6 +196,9 @@ impl Shard {
                 self.timers.set(self.now.monotonic.after(RETRY_DELAY), Timer::CheckpointRetry);
             }
         }
+        if finished.result.is_ok() && name == CLEAN_SHUTDOWN_NAME {
+            tracing::info!("the clean end is complete: the next start scans no log");
+        }
         if finished.result.is_ok() && std::mem::take(&mut self.checkpoints.is_failing) {
             tracing::info!(name, "the checkpoints are written again");
         }

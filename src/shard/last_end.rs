@@ -34,11 +34,13 @@ impl BootId {
 }
 
 /// Reads how the last process ended, and takes the mark of a clean end away: from here on the
-/// directory does not count as cleanly shut down any more.
+/// directory does not count as cleanly shut down any more. `has_logs`: there is something to be
+/// scanned.
 pub(super) fn take<I: Io>(
     startup: &mut Startup<'_, I>,
     directory: &Path,
     boot: Option<&BootId>,
+    has_logs: bool,
 ) -> Result<LastEnd, OpenError> {
     let marker = directory.join(CLEAN_SHUTDOWN_NAME);
     let io_error = |error| OpenError::Io { path: marker.clone(), error };
@@ -58,7 +60,9 @@ pub(super) fn take<I: Io>(
         );
         return Ok(LastEnd::Killed);
     }
-    tracing::info!("no mark of a clean end: logs are scanned from their recovery points");
+    if has_logs {
+        tracing::info!("no mark of a clean end: logs are scanned from their recovery points");
+    }
     Ok(LastEnd::Unknown)
 }
 

@@ -69,6 +69,7 @@ impl Shard {
             LogFact::Opened => self.on_log_opened(id),
             LogFact::Postponed(error) => self.on_log_postponed(id, error),
             LogFact::Advanced => {
+                self.note_append_written();
                 self.release_appends(id);
                 self.wake_fetches(id);
             }

@@ -78,7 +78,7 @@ pub use settings::Settings;
 pub use tick::Progress;
 
 use crate::base::timers::Timers;
-use crate::base::{Monotonic, Now, ShardId};
+use crate::base::{Now, ShardId};
 use crate::io::{Completion, Op, Socket, Token};
 use crate::log::LogOut;
 use crate::metadata::Image;
@@ -89,6 +89,7 @@ use closing::Closing;
 use connection::{Connection, RequestKey};
 use controller::Controller;
 use directories::Directories;
+use disk_full::DiskFull;
 use fetches::Fetches;
 use log_dirs::DiskSpace;
 use lookups::Lookups;
@@ -142,8 +143,7 @@ pub struct Shard {
     controller: Option<Controller>,
     checkpoints: Checkpoints,
     disk_space: DiskSpace,
-    /// When the disk was last found full, and something was done about it.
-    disk_full_at: Option<Monotonic>,
+    disk_full: DiskFull,
 
     dirty_connections: Vec<SlotId>,
     dirty_logs: Vec<SlotId>,

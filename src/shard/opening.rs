@@ -68,7 +68,8 @@ pub fn open_metadata<I: Io>(
 ) -> Result<Opened, OpenError> {
     let mut startup = Startup::new(io);
     let (log, report) = crate::metadata::open(&mut startup, opening)?;
-    let last_end = last_end::take(&mut startup, opening.data_directory, boot)?;
+    let has_logs = log.committed().topic_count() > 0;
+    let last_end = last_end::take(&mut startup, opening.data_directory, boot, has_logs)?;
     Ok(Opened { image: Arc::clone(log.committed()), last_end, report, log })
 }
 
@@ -100,7 +101,7 @@ impl Shard {
             controller: None,
             checkpoints: Checkpoints::default(),
             disk_space: Default::default(),
-            disk_full_at: None,
+            disk_full: Default::default(),
             dirty_connections: Vec::new(),
             dirty_logs: Vec::new(),
             metadata_is_dirty: false,

@@ -23,6 +23,9 @@ const IDLE_PARTITION: i32 = LOADED_PARTITIONS;
 /// The file whose presence says that the last end was a clean one.
 const CLEAN_MARKER: &str = ".kafka_cleanshutdown";
 
+/// Logged once the marker is on the disk.
+const CLEAN_END: &str = "the clean end is complete";
+
 const CLEAN_START: &str = "the last end was clean";
 
 const UNCLEAN_START: &str = "no mark of a clean end";
@@ -212,6 +215,8 @@ fn end_cleanly_by(signal: Signal) {
         assert_eq!(status.code(), Some(0), "{status}");
     });
     assert!(is_marked_clean(&broker));
+    assert_eq!(count_in_log(&broker, UNCLEAN_START), 0, "there was no log to scan");
+    assert_eq!(count_in_log(&broker, CLEAN_END), 1);
     let clean_starts = count_in_log(&broker, CLEAN_START);
     broker.restart();
     assert_eq!(count_in_log(&broker, CLEAN_START), clean_starts + 1);

@@ -102,12 +102,15 @@ pub fn run(
         .map_err(|error| CliError::failure(error.to_string()))?;
     let outcome = start_shards(&common, cores, listeners).and_then(|(shards, progress)| {
         match progress {
-            Progress::Running => tracing::info!(
-                address = %bound,
-                data = %directory.path.display(),
-                shards = cores.len(),
-                "listening"
-            ),
+            Progress::Running => {
+                control.note_serving();
+                tracing::info!(
+                    address = %bound,
+                    data = %directory.path.display(),
+                    shards = cores.len(),
+                    "listening"
+                );
+            }
             Progress::Stopped => tracing::info!("told to end before all logs were open"),
         }
         join(shards)
