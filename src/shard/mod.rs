@@ -36,6 +36,7 @@ mod epochs;
 mod fetch;
 mod fetch_waiters;
 mod fetches;
+mod frame_body;
 mod images;
 mod init_producer_id;
 mod last_end;

@@ -7,13 +7,14 @@
 //! client had sent before the change-over, a small frame that lies across two of the ring's
 //! buffers, and what has come of a frame whose buffer has to grow; all are counted.
 
-use super::memory::{FrameBuffer, ReceiveMemory};
+use super::frame_body::Body;
+use super::memory::ReceiveMemory;
 use crate::base::limits::SMALL_FRAME_LENGTH_MAX;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// Bytes of a frame's length prefix.
-const PREFIX: usize = 4;
+pub(super) const PREFIX: usize = 4;
 
 /// After so many small frames in a row a connection goes back to the ring's buffers.
 const SMALL_FRAMES_TO_STREAM: u32 = 8;
@@ -74,50 +75,6 @@ enum Partial {
 }
 
 const NO_PREFIX: Partial = Partial::Prefix { bytes: [0; PREFIX], count: 0 };
-
-#[derive(Debug)]
-enum Body {
-    Small(Vec<u8>),
-    Large(FrameBuffer),
-}
-
-impl Body {
-    fn bytes(&mut self) -> &mut Vec<u8> {
-        match self {
-            Body::Small(bytes) => bytes,
-            Body::Large(buffer) => &mut buffer.bytes,
-        }
-    }
-
-    /// Bytes that it may hold before it has to grow.
-    fn room(&self) -> usize {
-        match self {
-            Body::Small(bytes) => bytes.capacity(),
-            Body::Large(buffer) => buffer.room(),
-        }
-    }
-
-    /// Grows if it is full and the frame goes on; false while there is no memory. Adds to
-    /// `copied` what may be moved for it.
-    fn make_room(&mut self, memory: &ReceiveMemory, copied: &mut u64) -> bool {
-        let Body::Large(buffer) = self else { return true };
-        if !buffer.is_full() {
-            return true;
-        }
-        let has_grown = memory.grow(buffer);
-        if has_grown {
-            *copied += buffer.bytes.len() as u64;
-        }
-        has_grown
-    }
-
-    fn freeze(self) -> Bytes {
-        match self {
-            Body::Small(bytes) => Bytes::from(bytes),
-            Body::Large(buffer) => Bytes::from_owner(buffer),
-        }
-    }
-}
 
 impl Receiver {
     /// A receiver that refuses frames longer than `length_max` bytes.
@@ -268,7 +225,7 @@ impl Receiver {
             return Step::AwaitMemory;
         }
         if let Partial::Sized { length } = self.partial {
-            match Self::body(length, memory) {
+            match Body::new(length, memory) {
                 Some(buffer) => self.partial = Partial::Body { buffer, length },
                 None => return Step::AwaitMemory,
             }
@@ -314,7 +271,7 @@ impl Receiver {
                 self.note_frame(length);
                 return Ok(Parsed::Frame(bytes.split_to(length)));
             }
-            match Self::body(length, memory) {
+            match Body::new(length, memory) {
                 Some(buffer) => self.partial = Partial::Body { buffer, length },
                 None => return Ok(Parsed::NeedsMemory),
             }
@@ -373,13 +330,6 @@ impl Receiver {
             }
             _ => Err(FrameLengthError { length, length_max: self.length_max }),
         }
-    }
-
-    fn body(length: usize, memory: &ReceiveMemory) -> Option<Body> {
-        if length <= SMALL_FRAME_LENGTH_MAX {
-            return Some(Body::Small(Vec::with_capacity(length + PREFIX)));
-        }
-        memory.take(length + PREFIX).map(Body::Large)
     }
 }
 
