@@ -212,7 +212,7 @@ fn a_wrong_configuration() {
         (&["--set", "shards=0", "--cores", "one"], &["cores", "one", "0-3"]),
         (&["--set", "cores=0"], &["shards and cores are both set"]),
         (&["--config", "/no/such/file.toml"], &["/no/such/file.toml", "No such file"]),
-        (&["--listen", "here"], &["here", "listeners"]),
+        (&["--set", "listeners=here"], &["here", "listeners", "HOST:PORT"]),
     ];
     for (arguments, parts) in cases {
         let mut start = Start::new();
