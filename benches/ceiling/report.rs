@@ -29,14 +29,14 @@ pub fn detail(name: &str, text: &str) {
     println!("  {name}: {text}");
 }
 
-/// Prints what the runs of one system gave: the median, the spread, and what they cost.
+/// Prints what the runs of one system gave: the median, each in its order, and what they cost.
 pub fn runs(name: &str, runs: &[Run]) {
-    let speeds = sorted(runs.iter().map(Run::megabytes_per_second));
-    let (Some(first), Some(last)) = (speeds.first(), speeds.last()) else { return };
+    let speeds = || runs.iter().map(Run::megabytes_per_second);
+    let each: Vec<String> = speeds().map(|speed| format!("{speed:.0}")).collect();
     let text = format!(
-        "{:.0} MB/s (from {first:.0} to {last:.0}), {:.0} requests/s, {:.3} CPU-s/GB, \
-         load generator at {:.0}%",
-        median(speeds.iter().copied()),
+        "{:.0} MB/s ({}), {:.0} requests/s, {:.3} CPU-s/GB, load generator at {:.0}%",
+        median(speeds()),
+        each.join(" "),
         median(runs.iter().map(Run::requests_per_second)),
         median(runs.iter().map(Run::server_cpu_per_gigabyte)),
         100.0 * median(runs.iter().map(Run::client_load)),

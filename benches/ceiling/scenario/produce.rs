@@ -18,6 +18,10 @@ pub fn small(plan: &Plan) -> io::Result<Option<Comparison>> {
     compare("produce-1k", plan, Shape { batch_size: 1 << 10, in_flight: 16, ..LARGE }, 256 << 20)
 }
 
+/// Pairs of runs for each round of the plan: a run takes a fraction of a second, in which other
+/// guests may have the memory's bandwidth.
+const PAIRS_PER_ROUND: usize = 2;
+
 const LARGE: Shape = Shape {
     topic: "bench",
     partition_count: 1,
@@ -54,7 +58,7 @@ fn compare(
     let bytes = plan.scaled(bytes);
     let tape = Tape::new(shape);
     let (mut bare, mut broker, mut metrics) = (Vec::new(), Vec::new(), None);
-    for _ in 0..plan.rounds {
+    for _ in 0..plan.rounds * PAIRS_PER_ROUND {
         bare.push(run_bare(plan, &tape, bytes)?);
         let (run, counted) = run_broker(plan, &tape, bytes)?;
         broker.push(run);
