@@ -1,0 +1,26 @@
+//! `paper` and `compare`: runs scenarios, prints the table, and writes results and page.
+
+use super::RunArgs;
+use crate::error::Result;
+use crate::report::{page, table};
+use crate::run::plan::Plan;
+use crate::scenario::Scenario;
+use std::process::ExitCode;
+
+/// Runs these scenarios. Fails, after all of them, if a system failed or lost records.
+///
+/// # Errors
+/// If a scenario or system is not known, results cannot be written, or on Ctrl-C.
+pub fn run(names: &[String], args: &RunArgs) -> Result<ExitCode> {
+    let scenarios: Result<Vec<Scenario>> = names.iter().map(|name| Scenario::find(name)).collect();
+    let scenarios = scenarios?.into_iter().map(|scenario| scenario.scaled(args.scale)).collect();
+    let (systems, setting) = args.systems.resolve()?;
+    let plan = Plan { systems, scenarios, rounds: args.runs, out: args.out.clone(), setting };
+    let results = plan.run()?;
+    page::write(&results, &args.out)?;
+    print!("{}", table::of(&results));
+    println!("{}", args.out.join(page::FILE).display());
+    let all_good =
+        results.failures.is_empty() && results.results.iter().all(|outcome| outcome.verified);
+    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,229 @@
+//! RabbitMQ's classic queues by AMQP 0.9.1, through the crate `lapin`. A partition is a queue.
+//!
+//! AMQP has no batches: every record is a message of its own. Reading removes.
+
+use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
+use crate::error::{Error, Result};
+use futures_util::stream::{SelectAll, select_all};
+use futures_util::{FutureExt, StreamExt};
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, PublisherConfirm,
+};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+const CLIENT: &str = "lapin";
+const TRANSIENT: u8 = 1;
+const PERSISTENT: u8 = 2;
+/// Records that one call takes at most, so that the caller can look up in between.
+const RECEIVE_MAX: usize = 1024;
+
+/// A broker that speaks AMQP 0.9.1.
+#[derive(Debug)]
+pub struct AmqpBroker {
+    uri: String,
+}
+
+impl AmqpBroker {
+    /// The broker at this port of 127.0.0.1, with RabbitMQ's own first user.
+    pub fn new(port: u16) -> AmqpBroker {
+        AmqpBroker { uri: format!("amqp://guest:guest@127.0.0.1:{port}/%2f") }
+    }
+
+    /// Whether it lets a client connect.
+    pub fn answers(&self) -> bool {
+        self.connect().is_ok()
+    }
+
+    fn connect(&self) -> Result<Link> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(Error::io("tokio"))?;
+        let (connection, channel) = runtime.block_on(async {
+            let properties = ConnectionProperties::default();
+            let connection =
+                Connection::connect(&self.uri, properties).await.map_err(Error::client(CLIENT))?;
+            let channel = connection.create_channel().await.map_err(Error::client(CLIENT))?;
+            Ok::<_, Error>((connection, channel))
+        })?;
+        Ok(Link { channel, _connection: connection, runtime })
+    }
+}
+
+/// A connection with one channel, and what it runs on; dropped in this order.
+struct Link {
+    channel: Channel,
+    _connection: Connection,
+    runtime: Runtime,
+}
+
+impl Broker for AmqpBroker {
+    fn create_topic(&self, topic: &Topic) -> Result<()> {
+        let link = self.connect()?;
+        let options = match topic.durability {
+            Durability::Memory => QueueDeclareOptions::default(),
+            _ => QueueDeclareOptions::durable(),
+        };
+        for queue in queues(topic) {
+            let declared = link.channel.queue_declare(queue, options, FieldTable::default());
+            link.runtime.block_on(declared).map_err(Error::client(CLIENT))?;
+        }
+        Ok(())
+    }
+
+    fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>> {
+        let link = self.connect()?;
+        if options.confirm {
+            let selected = link.channel.confirm_select(ConfirmSelectOptions::default());
+            link.runtime.block_on(selected).map_err(Error::client(CLIENT))?;
+        }
+        let mode = if topic.durability == Durability::Memory { TRANSIENT } else { PERSISTENT };
+        Ok(Box::new(AmqpProducer {
+            link,
+            queues: queues(topic).collect(),
+            properties: BasicProperties::default().with_delivery_mode(mode),
+            confirm: options.confirm,
+            pending: VecDeque::new(),
+            round_trip: None,
+        }))
+    }
+
+    fn consumer(&self, topic: &Topic, _: ConsumerOptions) -> Result<Box<dyn Consumer>> {
+        let link = self.connect()?;
+        // Acknowledged automatically, as in the paper: the broker then pushes without a limit,
+        // and a prefetch has no meaning.
+        let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+        let mut streams = Vec::new();
+        for (partition, queue) in (0..).zip(queues(topic)) {
+            let consumer = link.channel.basic_consume(
+                queue,
+                ShortString::default(),
+                options,
+                FieldTable::default(),
+            );
+            let consumer = link.runtime.block_on(consumer).map_err(Error::client(CLIENT))?;
+            streams.push(Deliveries { partition, consumer });
+        }
+        let streams = streams.into_iter().map(|Deliveries { partition, consumer }| {
+            consumer
+                .map(move |delivery| delivery.map(|delivery| (partition, delivery.data)))
+                .boxed()
+        });
+        Ok(Box::new(AmqpConsumer { deliveries: select_all(streams), link }))
+    }
+}
+
+struct Deliveries {
+    partition: u32,
+    consumer: lapin::Consumer,
+}
+
+fn queues(topic: &Topic) -> impl Iterator<Item = ShortString> + use<'_> {
+    (0..topic.partitions).map(|partition| format!("{}-{partition}", topic.name).into())
+}
+
+struct AmqpProducer {
+    /// Confirmations that did not come yet, in the order of sending.
+    pending: VecDeque<(u64, PublisherConfirm)>,
+    /// A question behind everything that was sent: its answer says that the broker took it all.
+    round_trip: Option<JoinHandle<lapin::Result<lapin::Queue>>>,
+    queues: Vec<ShortString>,
+    properties: BasicProperties,
+    confirm: bool,
+    link: Link,
+}
+
+impl Producer for AmqpProducer {
+    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<()> {
+        let publish = self.link.channel.basic_publish(
+            ShortString::default(),
+            self.queues[partition as usize].clone(),
+            BasicPublishOptions::default(),
+            payload,
+            self.properties.clone(),
+        );
+        let confirm = self.link.runtime.block_on(publish).map_err(Error::client(CLIENT))?;
+        if self.confirm {
+            self.pending.push_back((sequence, confirm));
+        }
+        Ok(())
+    }
+
+    fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {
+        let mut wait = wait;
+        while let Some((sequence, confirm)) = self.pending.front_mut() {
+            let confirmation = if wait.is_zero() {
+                confirm.now_or_never()
+            } else {
+                self.link.runtime.block_on(async { timeout(wait, confirm).await.ok() })
+            };
+            match confirmation {
+                None => break,
+                Some(Ok(Confirmation::Ack(_))) => sequences.push(*sequence),
+                Some(Ok(other)) => return Err(Error::client(CLIENT)(format!("{other:?}"))),
+                Some(Err(error)) => return Err(Error::client(CLIENT)(error)),
+            }
+            self.pending.pop_front();
+            wait = Duration::ZERO;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, wait: Duration) -> Result<bool> {
+        if self.confirm {
+            return Ok(true);
+        }
+        let Link { runtime, channel, .. } = &self.link;
+        let queue = self.queues[0].clone();
+        let round_trip = self.round_trip.get_or_insert_with(|| {
+            let channel = channel.clone();
+            runtime.spawn(async move {
+                let options = QueueDeclareOptions { passive: true, ..Default::default() };
+                channel.queue_declare(queue, options, FieldTable::default()).await
+            })
+        });
+        match runtime.block_on(async { timeout(wait, round_trip).await }) {
+            Err(_) => return Ok(false),
+            Ok(Ok(Ok(_))) => {}
+            Ok(Ok(Err(error))) => return Err(Error::client(CLIENT)(error)),
+            Ok(Err(error)) => return Err(Error::client(CLIENT)(error)),
+        }
+        self.round_trip = None;
+        Ok(true)
+    }
+}
+
+type Stream = futures_util::stream::BoxStream<'static, lapin::Result<(u32, Vec<u8>)>>;
+
+struct AmqpConsumer {
+    deliveries: SelectAll<Stream>,
+    link: Link,
+}
+
+impl Consumer for AmqpConsumer {
+    fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
+        let deliveries = &mut self.deliveries;
+        let first = self.link.runtime.block_on(async { timeout(wait, deliveries.next()).await });
+        let mut next = first.unwrap_or(None);
+        for _ in 0..RECEIVE_MAX {
+            let Some(delivery) = next else { break };
+            let (partition, payload) = delivery.map_err(Error::client(CLIENT))?;
+            receive(partition, &payload);
+            next = deliveries.next().now_or_never().flatten();
+        }
+        if let Some(delivery) = next {
+            let (partition, payload) = delivery.map_err(Error::client(CLIENT))?;
+            receive(partition, &payload);
+        }
+        Ok(())
+    }
+}

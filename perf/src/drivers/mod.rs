@@ -1,0 +1,96 @@
+//! How records reach a broker and come back: one file per client library.
+//!
+//! A driver hands over, confirms and delivers; it neither schedules nor measures nor verifies.
+//! Imports `error` only. Never here: a measurement, a process, a result.
+
+pub mod amqp;
+pub mod kafka;
+pub mod openwire;
+
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What an acknowledged record survives. Systems are compared within a class, never across.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// Nothing: it is in the broker's memory.
+    Memory,
+    /// The end of the broker's process: the kernel has it.
+    PageCache,
+    /// Loss of power: the disk has it.
+    Fsync,
+}
+
+impl Durability {
+    /// The name in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Durability::Memory => "memory",
+            Durability::PageCache => "page-cache",
+            Durability::Fsync => "fsync",
+        }
+    }
+}
+
+/// A topic, queue or stream.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Letters, digits and hyphens.
+    pub name: String,
+    /// At least 1.
+    pub partitions: u32,
+    /// What its records survive once acknowledged.
+    pub durability: Durability,
+}
+
+/// How a producer sends.
+#[derive(Debug, Clone, Copy)]
+pub struct ProducerOptions {
+    /// Records in a batch at most; `None` leaves it to the client library. Protocols without
+    /// batches take no notice.
+    pub batch: Option<u32>,
+    /// Whether the broker confirms each record.
+    pub confirm: bool,
+}
+
+/// How a consumer reads.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsumerOptions {
+    /// Records that the client fetches ahead, where it counts them.
+    pub prefetch_records: u32,
+    /// Bytes that the client fetches at once, where it counts those.
+    pub prefetch_bytes: u32,
+}
+
+/// A running broker, as clients see it.
+pub trait Broker: Send + Sync {
+    /// Makes an empty topic.
+    fn create_topic(&self, topic: &Topic) -> Result<()>;
+    /// Connects a producer.
+    fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>>;
+    /// Connects a consumer of all partitions, from the first record on.
+    fn consumer(&self, topic: &Topic, options: ConsumerOptions) -> Result<Box<dyn Consumer>>;
+}
+
+/// One producer's connection, used by one thread.
+pub trait Producer: Send {
+    /// Hands a record to the client library; waits while the library's own queue is full.
+    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<()>;
+    /// Adds the sequences that were confirmed since the last call; if there are none, waits for
+    /// some, but not much longer than `wait`.
+    fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()>;
+    /// Waits until the client library holds nothing back, but not much longer than `wait`;
+    /// whether that is so.
+    fn flush(&mut self, wait: Duration) -> Result<bool>;
+}
+
+/// One consumer's connection, used by one thread.
+pub trait Consumer: Send {
+    /// Passes partition and payload of the records that are there to `receive`; if there are
+    /// none, waits for some, but not much longer than `wait`.
+    fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()>;
+}

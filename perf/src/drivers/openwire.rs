@@ -1,0 +1,234 @@
+//! ActiveMQ by its own Java client, which is its fastest: a child process that passes records
+//! between a pipe and a queue. Scheduling, timing and verifying stay here.
+//!
+//! A topic of several partitions is one queue: a queue is what keeps order there.
+
+use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
+use crate::error::{Error, Result};
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+const CLIENT: &str = "activemq-client";
+const BUFFER_SIZE: usize = 1 << 16;
+/// Records read ahead from the child: enough to never starve the reader.
+const AHEAD_MAX: usize = 10_000;
+/// In place of a size: a request to say when the broker took all before it.
+const MARK: i32 = -1;
+/// In place of a sequence, with [`MARK`].
+const MARK_SEQUENCE: u64 = u64::MAX;
+/// Records that one call takes at most, so that the caller can look up in between.
+const RECEIVE_MAX: usize = 1024;
+
+/// The client's class and what it needs.
+#[derive(Debug)]
+pub struct Program {
+    /// As `java -cp` takes it.
+    pub class_path: String,
+    /// The class with the `main`.
+    pub class: &'static str,
+}
+
+/// A broker that speaks OpenWire.
+#[derive(Debug)]
+pub struct OpenWireBroker {
+    program: Program,
+    port: u16,
+}
+
+impl OpenWireBroker {
+    /// The broker at this port of 127.0.0.1.
+    pub fn new(program: Program, port: u16) -> OpenWireBroker {
+        OpenWireBroker { program, port }
+    }
+
+    fn spawn(&self, role: &str, topic: &Topic, option: &str) -> Result<Pipes> {
+        let persistent = topic.durability != Durability::Memory;
+        let mut command = Command::new("java");
+        command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
+        command.arg("-cp").arg(&self.program.class_path).arg(self.program.class);
+        command.args([role, &self.port.to_string(), &topic.name, &persistent.to_string(), option]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(Error::io("java"))?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let guard = Guard(child);
+        let input = input.ok_or_else(|| Error::client(CLIENT)("no standard input"))?;
+        let output = output.ok_or_else(|| Error::client(CLIENT)("no standard output"))?;
+        Ok(Pipes { input, output, guard })
+    }
+}
+
+struct Pipes {
+    input: ChildStdin,
+    output: ChildStdout,
+    guard: Guard,
+}
+
+/// Kills the child when dropped.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Broker for OpenWireBroker {
+    /// Queues come into being when somebody names them.
+    fn create_topic(&self, _: &Topic) -> Result<()> {
+        Ok(())
+    }
+
+    fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>> {
+        let Pipes { input, output, guard } =
+            self.spawn("produce", topic, &options.confirm.to_string())?;
+        let (sender, sequences) = channel();
+        thread::spawn(move || read_sequences(output, &sender));
+        let input = BufWriter::with_capacity(BUFFER_SIZE, input);
+        let mut producer = OpenWireProducer {
+            input,
+            sequences,
+            confirm: options.confirm,
+            marked: false,
+            came: false,
+            _guard: guard,
+        };
+        // The JVM is started and connected before anything is measured.
+        while !producer.round_trip(Duration::from_secs(1))? {}
+        Ok(Box::new(producer))
+    }
+
+    fn consumer(&self, topic: &Topic, options: ConsumerOptions) -> Result<Box<dyn Consumer>> {
+        let prefetch = options.prefetch_records.min(u32::from(u16::MAX / 2)).to_string();
+        let Pipes { output, guard, .. } = self.spawn("consume", topic, &prefetch)?;
+        let (sender, records) = sync_channel(AHEAD_MAX);
+        thread::spawn(move || read_records(output, &sender));
+        Ok(Box::new(OpenWireConsumer { records, _guard: guard }))
+    }
+}
+
+/// Ends with the child's output.
+fn read_sequences(output: ChildStdout, sequences: &Sender<u64>) {
+    let mut output = BufReader::with_capacity(BUFFER_SIZE, output);
+    let mut sequence = [0; 8];
+    while output.read_exact(&mut sequence).is_ok() {
+        if sequences.send(u64::from_be_bytes(sequence)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Ends with the child's output.
+fn read_records(output: ChildStdout, records: &SyncSender<Vec<u8>>) {
+    let mut output = BufReader::with_capacity(BUFFER_SIZE, output);
+    let mut size = [0; 4];
+    while output.read_exact(&mut size).is_ok() {
+        let mut record = vec![0; u32::from_be_bytes(size) as usize];
+        if output.read_exact(&mut record).is_err() || records.send(record).is_err() {
+            return;
+        }
+    }
+}
+
+struct OpenWireProducer {
+    input: BufWriter<ChildStdin>,
+    sequences: Receiver<u64>,
+    /// Whether the broker confirms records: then nobody asks it.
+    confirm: bool,
+    /// Whether a mark was sent that did not come back.
+    marked: bool,
+    /// Whether the mark came back while somebody waited for sequences.
+    came: bool,
+    _guard: Guard,
+}
+
+impl OpenWireProducer {
+    /// The next sequence, or none; a mark is noted.
+    fn next_sequence(&mut self, wait: Duration) -> Result<Option<u64>> {
+        match self.sequences.recv_timeout(wait) {
+            Ok(MARK_SEQUENCE) => {
+                self.came = true;
+                Ok(None)
+            }
+            Ok(sequence) => Ok(Some(sequence)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(Error::client(CLIENT)("the client ended")),
+        }
+    }
+
+    fn write(&mut self, sequence: u64, size: i32, payload: &[u8]) -> Result<()> {
+        let header = self.input.write_all(&sequence.to_be_bytes());
+        let header = header.and_then(|()| self.input.write_all(&size.to_be_bytes()));
+        header.and_then(|()| self.input.write_all(payload)).map_err(Error::io(CLIENT))
+    }
+}
+
+impl Producer for OpenWireProducer {
+    fn send(&mut self, _: u32, sequence: u64, payload: &[u8]) -> Result<()> {
+        let size = i32::try_from(payload.len()).map_err(Error::client(CLIENT))?;
+        self.write(sequence, size, payload)
+    }
+
+    fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {
+        self.input.flush().map_err(Error::io(CLIENT))?;
+        let mut wait = wait;
+        while let Some(sequence) = self.next_sequence(wait)? {
+            sequences.push(sequence);
+            wait = Duration::ZERO;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, wait: Duration) -> Result<bool> {
+        if self.confirm {
+            self.input.flush().map_err(Error::io(CLIENT))?;
+            return Ok(true);
+        }
+        self.round_trip(wait)
+    }
+}
+
+impl OpenWireProducer {
+    /// Asks whether the broker took everything; whether it said so within `wait`. Only while no
+    /// confirmation is due.
+    fn round_trip(&mut self, wait: Duration) -> Result<bool> {
+        if !self.marked {
+            self.write(MARK_SEQUENCE, MARK, &[])?;
+            self.marked = true;
+        }
+        self.input.flush().map_err(Error::io(CLIENT))?;
+        if !self.came && self.next_sequence(wait)?.is_some() {
+            return Err(Error::client(CLIENT)("a confirmation came too late"));
+        }
+        if self.came {
+            (self.marked, self.came) = (false, false);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+struct OpenWireConsumer {
+    records: Receiver<Vec<u8>>,
+    _guard: Guard,
+}
+
+impl Consumer for OpenWireConsumer {
+    fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
+        let mut wait = wait;
+        for _ in 0..RECEIVE_MAX {
+            match self.records.recv_timeout(wait) {
+                Ok(record) => receive(0, &record),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::client(CLIENT)("the client ended"));
+                }
+            }
+            wait = Duration::ZERO;
+        }
+        Ok(())
+    }
+}

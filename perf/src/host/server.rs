@@ -1,0 +1,130 @@
+//! A broker's process: in a group and a directory of its own, both gone when the guard is dropped.
+
+use super::cores::Cores;
+use super::interrupt;
+use super::usage::Usage;
+use crate::error::{Error, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Longer than any of the brokers takes on a slow machine.
+const START_LIMIT: Duration = Duration::from_secs(120);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const LOG_TAIL_LINES: usize = 20;
+
+/// A running broker. Dropping it kills its process group and removes its directory.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    log: PathBuf,
+    /// Helpers, such as a port mapper, that must outlive the broker.
+    _helpers: Vec<Server>,
+    /// Dropped last: processes write there until they are dead.
+    _directory: Option<TempDir>,
+}
+
+impl Server {
+    /// Starts a broker whose files are all in `directory`, on the brokers' cores.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(command: &mut Command, directory: TempDir, cores: &Cores) -> Result<Server> {
+        let log = directory.path().join("output.log");
+        let child = spawn(command, &log, cores)?;
+        Ok(Server { child, log, _helpers: Vec::new(), _directory: Some(directory) })
+    }
+
+    /// Starts a program that a broker in the directory of `log` needs.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_helper(command: &mut Command, log: &Path, cores: &Cores) -> Result<Server> {
+        let child = spawn(command, log, cores)?;
+        Ok(Server { child, log: log.to_owned(), _helpers: Vec::new(), _directory: None })
+    }
+
+    /// Keeps a helper as long as this server.
+    pub fn keep(&mut self, helper: Server) {
+        self._helpers.push(helper);
+    }
+
+    /// Waits until `is_ready`.
+    ///
+    /// # Errors
+    /// If the process ends first or takes too long, with the end of its log; if interrupted.
+    pub fn await_ready(&mut self, mut is_ready: impl FnMut() -> bool) -> Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            interrupt::check()?;
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(Error::Start(format!("{status}\n{}", self.log_tail())));
+            }
+            if is_ready() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let tail = self.log_tail();
+                return Err(Error::Start(format!("not ready after {START_LIMIT:?}\n{tail}")));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Fails once the process has ended.
+    ///
+    /// # Errors
+    /// [`Error::Died`] with the end of its log.
+    pub fn check_alive(&mut self) -> Result<()> {
+        match self.child.try_wait() {
+            Ok(Some(status)) => Err(Error::Died(format!("{status}\n{}", self.log_tail()))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What its processes cost so far.
+    pub fn usage(&self) -> Usage {
+        Usage::of_group(self.child.id())
+    }
+
+    /// The last lines that the processes printed.
+    pub fn log_tail(&self) -> String {
+        let bytes = fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(group) = group {
+            // The data goes away with the directory: there is nothing to shut down cleanly for.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts a program as the leader of a process group, with its output in a file.
+fn spawn(command: &mut Command, log: &Path, cores: &Cores) -> Result<Child> {
+    let output = File::options().create(true).append(true).open(log).map_err(Error::file(log))?;
+    let errors = output.try_clone().map_err(Error::file(log))?;
+    command.process_group(0).stdin(Stdio::null()).stdout(output).stderr(errors);
+    cores.spawn_broker(command)
+}
+
+/// A new directory for a broker, on the file system of `parent`.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn directory(parent: &Path) -> Result<TempDir> {
+    fs::create_dir_all(parent).map_err(Error::file(parent))?;
+    tempfile::Builder::new().prefix("pinion-perf-").tempdir_in(parent).map_err(Error::file(parent))
+}

@@ -1,0 +1,23 @@
+//! `pinion-perf`: the same work on Pinion and on other brokers, measured and verified alike.
+//!
+//! The modules, lowest first; each imports only from those above it in this list. `perf/README.md`
+//! says more.
+
+#![deny(unsafe_code)]
+
+mod error;
+mod work;
+mod host;
+mod drivers;
+mod systems;
+mod scenario;
+mod results;
+mod run;
+mod report;
+mod commands;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    commands::main()
+}

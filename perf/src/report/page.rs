@@ -1,0 +1,179 @@
+//! The page: one file, nothing loaded from elsewhere.
+
+use super::plots::{self, Bar};
+use super::table::spread;
+use crate::drivers::Durability;
+use crate::error::{Error, Result};
+use crate::host::stamp::Stamp;
+use crate::results::{Failure, Outcome, Results};
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The page's name in the output folder.
+pub const FILE: &str = "report.html";
+
+const TEMPLATE: &str = include_str!("page.html");
+const MILLION: f64 = 1e6;
+
+/// What the template gets.
+#[derive(Debug, Serialize)]
+struct Page<'a> {
+    stamp: &'a Stamp,
+    versions: &'a BTreeMap<String, String>,
+    failures: &'a [Failure],
+    settings: BTreeSet<Settings<'a>>,
+    sections: &'a [Section],
+}
+
+/// One scenario in one class of durability.
+#[derive(Debug, Serialize)]
+struct Section {
+    scenario: String,
+    title: String,
+    durability: &'static str,
+    plots: Vec<String>,
+    rows: Vec<Row>,
+    has_latency: bool,
+}
+
+/// One system's figures, as text.
+#[derive(Debug, Serialize)]
+struct Row {
+    system: String,
+    rate: String,
+    spread: String,
+    mb: String,
+    cpu_gb: String,
+    cpu_million: String,
+    client_cpu: String,
+    client_share: String,
+    rss: String,
+    disk: String,
+    verified: bool,
+    latency: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Settings<'a> {
+    system: &'a str,
+    durability: &'static str,
+    settings: &'a str,
+}
+
+/// Writes the page, and each section's first plot as a file of its own.
+///
+/// # Errors
+/// If the folder cannot be written.
+pub fn write(results: &Results, folder: &Path) -> Result<()> {
+    let sections = sections(results)?;
+    for section in &sections {
+        let path = folder.join(format!("{}-{}.svg", section.scenario, section.durability));
+        if let Some(plot) = section.plots.first() {
+            fs::write(&path, plot).map_err(Error::file(&path))?;
+        }
+    }
+    let path = folder.join(FILE);
+    fs::write(&path, render(results, &sections)?).map_err(Error::file(&path))
+}
+
+fn render(results: &Results, sections: &[Section]) -> Result<String> {
+    let settings: BTreeSet<Settings<'_>> = results
+        .results
+        .iter()
+        .map(|outcome| Settings {
+            system: &outcome.system,
+            durability: outcome.durability.name(),
+            settings: &outcome.settings,
+        })
+        .collect();
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_template("page", TEMPLATE).map_err(Error::client("minijinja"))?;
+    let template = environment.get_template("page").map_err(Error::client("minijinja"))?;
+    let page = Page {
+        stamp: &results.stamp,
+        versions: &results.versions,
+        failures: &results.failures,
+        settings,
+        sections,
+    };
+    template.render(Serde(page)).map_err(Error::client("minijinja"))
+}
+
+fn sections(results: &Results) -> Result<Vec<Section>> {
+    let mut keys = Vec::new();
+    for outcome in &results.results {
+        let key = (outcome.scenario.as_str(), outcome.durability);
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let section = |(scenario, durability): (&str, Durability)| {
+        let is_here =
+            |outcome: &&Outcome| outcome.scenario == scenario && outcome.durability == durability;
+        let outcomes: Vec<&Outcome> = results.results.iter().filter(is_here).collect();
+        Ok(Section {
+            scenario: scenario.to_owned(),
+            title: outcomes.first().map_or(String::new(), |outcome| outcome.title.clone()),
+            durability: durability.name(),
+            plots: plots_of(&outcomes)?,
+            rows: outcomes.iter().map(|outcome| row(outcome)).collect(),
+            has_latency: outcomes.iter().any(|outcome| outcome.median.latency_us.is_some()),
+        })
+    };
+    keys.into_iter().map(section).collect()
+}
+
+fn plots_of(outcomes: &[&Outcome]) -> Result<Vec<String>> {
+    let bars = |value: fn(&Outcome) -> f64, text: fn(f64) -> String| -> Vec<Bar> {
+        let bars = outcomes.iter().map(|outcome| (outcome.system.clone(), value(outcome)));
+        let shown = bars.filter(|(_, value)| *value > 0.0);
+        shown.map(|(name, value)| Bar { name, value, text: text(value) }).collect()
+    };
+    let rates = bars(|outcome| outcome.median.records_per_second, |v| format!("{v:.0}/s"));
+    let tails = bars(
+        |outcome| outcome.median.latency_us.map_or(0.0, |latency| latency.p99),
+        |v| format!("{v:.0} µs"),
+    );
+    let costs =
+        bars(|outcome| outcome.median.broker_cpu_seconds_per_gb, |v| format!("{v:.2} s/GB"));
+    let titled = [
+        ("Records per second: more is better", rates),
+        ("99th percentile of latency: less is better", tails),
+        ("Broker CPU time per GB of payload: less is better", costs),
+    ];
+    let shown = titled.iter().filter(|(_, bars)| !bars.is_empty());
+    shown.map(|(title, bars)| plots::bars(title, bars)).collect()
+}
+
+fn row(outcome: &Outcome) -> Row {
+    let median = &outcome.median;
+    let client_share = median.client_cpu_seconds_per_million / MILLION * median.records_per_second;
+    let latency = median.latency_us.map(|latency| {
+        let from_send = median.latency_from_send_us.map_or(0.0, |percentiles| percentiles.p99);
+        let percentiles =
+            [latency.p50, latency.p90, latency.p99, latency.p99_9, latency.p99_99, latency.max];
+        let mut cells: Vec<String> = percentiles.map(|micros| format!("{micros:.0}")).to_vec();
+        cells.push(latency.count.to_string());
+        cells.push(format!("{from_send:.0}"));
+        cells
+    });
+    Row {
+        system: outcome.system.clone(),
+        rate: format!("{:.0}", median.records_per_second),
+        spread: format!("{:.0}", spread(outcome) * 100.0),
+        mb: format!("{:.1}", median.mb_per_second),
+        cpu_gb: format!("{:.2}", median.broker_cpu_seconds_per_gb),
+        cpu_million: format!("{:.2}", median.broker_cpu_seconds_per_million),
+        client_cpu: format!("{:.2}", median.client_cpu_seconds_per_million),
+        client_share: format!("{:.0}", client_share * 100.0),
+        rss: format!("{:.0}", median.rss_mb),
+        disk: format!("{:.2}", median.disk_bytes_per_byte),
+        verified: outcome.verified,
+        latency,
+    }
+}

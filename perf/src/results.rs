@@ -1,0 +1,181 @@
+//! What a run leaves behind: `results.json`, and the files beside it.
+
+use crate::drivers::Durability;
+use crate::error::{Error, Result};
+use crate::host::stamp::Stamp;
+use crate::work::latency::Percentiles;
+use crate::work::verifier::Verdict;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// The file's name in the output folder.
+pub const FILE: &str = "results.json";
+
+/// Everything of one invocation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Results {
+    /// Where and when.
+    pub stamp: Stamp,
+    /// Version of each system.
+    pub versions: BTreeMap<String, String>,
+    /// One for each system, scenario and durability class that ran.
+    pub results: Vec<Outcome>,
+    /// What could not be run, or failed while it ran.
+    pub failures: Vec<Failure>,
+}
+
+/// The runs of one system on one scenario in one class.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The system's name.
+    pub system: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The scenario's line for people.
+    pub title: String,
+    /// The class.
+    pub durability: Durability,
+    /// The system's settings for the class.
+    pub settings: String,
+    /// Whether every run was clean.
+    pub verified: bool,
+    /// Each run, in the order in which they ran.
+    pub runs: Vec<Run>,
+    /// The median of each figure over the runs.
+    pub median: Figures,
+}
+
+/// One run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Run {
+    /// What was measured.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// What became of the records.
+    pub verification: Verdict,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Figures {
+    /// Records, each 200 bytes or whatever the scenario says.
+    pub records_per_second: f64,
+    /// Payload, in 10^6 bytes.
+    pub mb_per_second: f64,
+    /// CPU time of the broker's processes per 10^9 bytes of payload.
+    pub broker_cpu_seconds_per_gb: f64,
+    /// CPU time of the broker's processes per 10^6 records.
+    pub broker_cpu_seconds_per_million: f64,
+    /// CPU time of the harness, the client library included, per 10^6 records.
+    pub client_cpu_seconds_per_million: f64,
+    /// Resident memory of the broker's processes at the end, in 10^6 bytes.
+    pub rss_mb: f64,
+    /// Bytes that the broker wrote to files per byte of payload.
+    pub disk_bytes_per_byte: f64,
+    /// From the time at which a record was due to its confirmation; absent without confirmations.
+    pub latency_us: Option<Percentiles>,
+    /// The same, but from the time at which it was really sent.
+    pub latency_from_send_us: Option<Percentiles>,
+}
+
+/// A system that was left out, or failed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Failure {
+    /// The system's name.
+    pub system: String,
+    /// The scenario's name, if it came to one.
+    pub scenario: Option<String>,
+    /// What happened, with the end of the broker's log where there is one.
+    pub reason: String,
+}
+
+impl Results {
+    /// Writes `results.json`.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(FILE);
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| Error::Input(format!("{FILE}: {error}")))?;
+        fs::write(&path, text).map_err(Error::file(&path))
+    }
+
+    /// Reads the `results.json` of a folder.
+    ///
+    /// # Errors
+    /// If there is none, or it is not ours.
+    pub fn read(folder: &Path) -> Result<Results> {
+        let path = folder.join(FILE);
+        let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
+        serde_json::from_str(&text)
+            .map_err(|error| Error::Input(format!("{}: {error}", path.display())))
+    }
+}
+
+impl Figures {
+    /// The median of each figure, each for itself.
+    pub fn median(runs: &[Run]) -> Figures {
+        let of = |pick: fn(&Figures) -> f64| median(runs.iter().map(|run| pick(&run.figures)));
+        Figures {
+            records_per_second: of(|figures| figures.records_per_second),
+            mb_per_second: of(|figures| figures.mb_per_second),
+            broker_cpu_seconds_per_gb: of(|figures| figures.broker_cpu_seconds_per_gb),
+            broker_cpu_seconds_per_million: of(|figures| figures.broker_cpu_seconds_per_million),
+            client_cpu_seconds_per_million: of(|figures| figures.client_cpu_seconds_per_million),
+            rss_mb: of(|figures| figures.rss_mb),
+            disk_bytes_per_byte: of(|figures| figures.disk_bytes_per_byte),
+            latency_us: median_latency(runs, |figures| figures.latency_us),
+            latency_from_send_us: median_latency(runs, |figures| figures.latency_from_send_us),
+        }
+    }
+}
+
+fn median_latency(runs: &[Run], pick: fn(&Figures) -> Option<Percentiles>) -> Option<Percentiles> {
+    let all: Vec<Percentiles> = runs.iter().filter_map(|run| pick(&run.figures)).collect();
+    let of = |pick: fn(&Percentiles) -> f64| median(all.iter().map(pick));
+    (!all.is_empty()).then(|| Percentiles {
+        p50: of(|p| p.p50),
+        p90: of(|p| p.p90),
+        p99: of(|p| p.p99),
+        p99_9: of(|p| p.p99_9),
+        p99_99: of(|p| p.p99_99),
+        max: of(|p| p.max),
+        count: all.iter().map(|p| p.count).sum(),
+    })
+}
+
+/// The middle value, or the mean of the two in the middle; 0 of nothing.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => 0.0,
+        count if count % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(records_per_second: f64, p99: Option<f64>) -> Run {
+        let latency_us = p99.map(|p99| Percentiles { p99, count: 10, ..Percentiles::default() });
+        let figures = Figures { records_per_second, latency_us, ..Figures::default() };
+        Run { figures, verification: Verdict::default() }
+    }
+
+    /// Goal: one bad run moves no median, and latencies have theirs.
+    #[test]
+    fn medians_are_taken_of_each_figure() {
+        let median = Figures::median(&[run(5.0, Some(1.0)), run(1.0, Some(9.0)), run(4.0, None)]);
+        assert_eq!(median.records_per_second, 4.0);
+        let latency = median.latency_us.expect("two runs have latencies");
+        assert_eq!((latency.p99, latency.count), (5.0, 20));
+        assert!(Figures::median(&[run(1.0, None)]).latency_us.is_none());
+    }
+}

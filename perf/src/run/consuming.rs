@@ -1,0 +1,102 @@
+//! The consumer's loop: reads everything back, verifies it, and times it.
+
+use super::{Shared, Watchdog};
+use crate::drivers::Consumer;
+use crate::error::Result;
+use crate::work::verifier::{Verdict, Verifier};
+use std::time::Duration;
+
+const RECEIVE_WAIT: Duration = Duration::from_millis(100);
+/// After the last record, how long to look for some that should not be there.
+const SURPLUS_WAIT: Duration = Duration::from_millis(200);
+/// Records that stop coming are lost: how long they may take.
+const SILENCE_LIMIT: Duration = Duration::from_secs(15);
+
+/// What was read.
+#[derive(Debug)]
+pub struct Consumed {
+    /// What became of the records.
+    pub verdict: Verdict,
+    /// When the first and the last record came.
+    pub span: (Duration, Duration),
+}
+
+/// Reads until every record that was sent came back, or no more come.
+///
+/// # Errors
+/// If the client fails, nothing comes at all, or the run is stopped.
+pub fn run(consumer: &mut dyn Consumer, sent: &[u64], shared: &Shared) -> Result<Consumed> {
+    let mut verifier = Verifier::new(sent);
+    let mut span: Option<(Duration, Duration)> = None;
+    let watchdog = Watchdog::new(shared.now());
+    while verifier.missing() > 0 {
+        let mut received = 0;
+        consumer.receive(RECEIVE_WAIT, &mut |partition, payload| {
+            if received == 0 && span.is_none() {
+                let now = shared.now();
+                span = Some((now, now));
+            }
+            received += 1;
+            verifier.receive(partition, payload);
+        })?;
+        shared.advance(received);
+        shared.check()?;
+        let now = shared.now();
+        match &mut span {
+            Some(span) if received > 0 => span.1 = now,
+            Some(span) if now.saturating_sub(span.1) > SILENCE_LIMIT => break,
+            Some(_) => {}
+            None => watchdog.check(now, || "the first record".to_owned())?,
+        }
+    }
+    let end = shared.now() + SURPLUS_WAIT;
+    while shared.now() < end {
+        consumer.receive(RECEIVE_WAIT, &mut |partition, payload| {
+            verifier.receive(partition, payload);
+        })?;
+    }
+    Ok(Consumed { verdict: verifier.finish(), span: span.unwrap_or_default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::payload::{Origin, PayloadMaker};
+    use std::collections::VecDeque;
+
+    /// A driver that delivers what a test gave it.
+    struct Canned(VecDeque<Vec<u8>>);
+
+    impl Consumer for Canned {
+        fn receive(&mut self, _: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
+            for record in self.0.drain(..) {
+                receive(0, &record);
+            }
+            Ok(())
+        }
+    }
+
+    fn records(count: u64) -> VecDeque<Vec<u8>> {
+        let mut maker = PayloadMaker::new(64, 1);
+        let origin = |sequence| Origin { producer: 0, sequence, due: Duration::ZERO };
+        (0..count).map(|sequence| maker.make(origin(sequence)).to_vec()).collect()
+    }
+
+    /// Goal: a driver that repeats, reorders or damages one record does not get past a run.
+    #[test]
+    fn a_broken_driver_is_caught() {
+        let spoil: [fn(&mut VecDeque<Vec<u8>>); 3] = [
+            |records| records.insert(50, records[50].clone()),
+            |records| records.swap(50, 51),
+            |records| records.push_back(vec![0; 64]),
+        ];
+        for spoil in spoil {
+            let mut spoiled = records(100);
+            spoil(&mut spoiled);
+            let consumed = run(&mut Canned(spoiled), &[100], &Shared::start());
+            assert!(!consumed.expect("the driver delivers").verdict.is_clean());
+        }
+        let consumed = run(&mut Canned(records(100)), &[100], &Shared::start());
+        assert!(consumed.expect("the driver delivers").verdict.is_clean());
+    }
+}

@@ -1,0 +1,85 @@
+//! Runs scenarios on systems: the one path that schedules, times and verifies all of them.
+//!
+//! [`plan`] goes through systems and rounds, [`measure`] does one scenario on one running system,
+//! [`producing`] and [`consuming`] are the threads' loops.
+
+pub mod consuming;
+pub mod measure;
+pub mod plan;
+pub mod producing;
+
+use crate::error::{Error, Result};
+use crate::host::interrupt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Nothing sent, confirmed or received for this long: the run has failed.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// What the threads of a run share: its clock, its progress, and the wish to stop.
+#[derive(Debug)]
+pub struct Shared {
+    epoch: Instant,
+    records: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    /// A run that starts now.
+    pub fn start() -> Shared {
+        let (records, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        Shared { epoch: Instant::now(), records, stop }
+    }
+
+    /// Time since the run's start.
+    pub fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// Notes progress, for the bar.
+    pub fn advance(&self, records: u64) {
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Records that are done.
+    pub fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// Asks every thread to give up.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Fails if the run was stopped or interrupted.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn check(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { interrupt::check() }
+    }
+}
+
+/// Notices that nothing moves any more.
+#[derive(Debug)]
+struct Watchdog {
+    moved: Duration,
+}
+
+impl Watchdog {
+    fn new(now: Duration) -> Watchdog {
+        Watchdog { moved: now }
+    }
+
+    fn moved(&mut self, now: Duration) {
+        self.moved = now;
+    }
+
+    /// Fails if nothing moved for too long; `what` says what was waited for.
+    fn check(&self, now: Duration, what: impl FnOnce() -> String) -> Result<()> {
+        if now.saturating_sub(self.moved) < STALL_LIMIT {
+            return Ok(());
+        }
+        Err(Error::Stalled(format!("nothing moved for {STALL_LIMIT:?}: {}", what())))
+    }
+}

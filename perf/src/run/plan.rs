@@ -1,0 +1,197 @@
+//! Goes through systems, scenarios and rounds, and keeps going where one of them fails.
+
+use super::measure::{self, Measured};
+use crate::drivers::Durability;
+use crate::error::{Error, Result};
+use crate::host::interrupt;
+use crate::host::stamp::Stamp;
+use crate::results::{Failure, Figures, Outcome, Results};
+use crate::scenario::Scenario;
+use crate::systems::{Setting, System};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const BAR: &str = "{prefix:32} {msg:10} {wide_bar} {human_pos}/{human_len} {per_sec} {elapsed}";
+const BAR_TICK: Duration = Duration::from_millis(250);
+
+/// What to run.
+pub struct Plan {
+    /// On what.
+    pub systems: Vec<&'static dyn System>,
+    /// The work, already scaled.
+    pub scenarios: Vec<Scenario>,
+    /// Runs of each; at least 1.
+    pub rounds: u32,
+    /// Where results go.
+    pub out: PathBuf,
+    /// What systems need.
+    pub setting: Setting,
+}
+
+/// One system with one class of durability: it is started once in each round.
+struct Lane {
+    system: &'static dyn System,
+    durability: Durability,
+    failed: bool,
+}
+
+impl Plan {
+    /// Runs everything and writes `results.json` and the HdrHistogram logs.
+    ///
+    /// The order of systems changes from round to round, and each starts empty in each round, so
+    /// that none has the better place.
+    ///
+    /// # Errors
+    /// If interrupted, or results cannot be written. A system's failure stands in the results.
+    pub fn run(&self) -> Result<Results> {
+        fs::create_dir_all(&self.out).map_err(Error::file(&self.out))?;
+        let stamp = Stamp::take(&self.setting.data, &self.setting.cores)?;
+        let mut results =
+            Results { stamp, versions: BTreeMap::new(), results: Vec::new(), failures: Vec::new() };
+        let mut lanes = self.install(&mut results)?;
+        for round in 0..self.rounds {
+            let first = round as usize % lanes.len().max(1);
+            lanes.rotate_left(first);
+            for lane in lanes.iter_mut().filter(|lane| !lane.failed) {
+                self.run_lane(lane, round, &mut results)?;
+            }
+            lanes.rotate_right(first);
+        }
+        for outcome in &mut results.results {
+            outcome.median = Figures::median(&outcome.runs);
+        }
+        let place = |name: &str| self.systems.iter().position(|system| system.name() == name);
+        results.results.sort_by_key(|outcome| place(&outcome.system));
+        results.write(&self.out)?;
+        Ok(results)
+    }
+
+    /// Installs every system; the lanes of those that are there.
+    fn install(&self, results: &mut Results) -> Result<Vec<Lane>> {
+        let mut lanes = Vec::new();
+        for &system in &self.systems {
+            interrupt::check()?;
+            let bar = bar(system.name());
+            bar.set_message("installing");
+            let installed = system.install(&self.setting);
+            bar.finish_and_clear();
+            match installed {
+                Ok(version) => {
+                    results.versions.insert(system.name().to_owned(), version);
+                    let wanted = |class: &&Durability| {
+                        self.scenarios.iter().any(|scenario| scenario.durability.contains(class))
+                    };
+                    let classes = system.durabilities().iter().filter(wanted);
+                    lanes.extend(classes.map(|&durability| Lane {
+                        system,
+                        durability,
+                        failed: false,
+                    }));
+                }
+                Err(error) => results.failures.push(failure(system, None, &error)),
+            }
+        }
+        Ok(lanes)
+    }
+
+    /// Starts a system, runs every scenario of its class on it, and stops it.
+    fn run_lane(&self, lane: &mut Lane, round: u32, results: &mut Results) -> Result<()> {
+        interrupt::check()?;
+        let bar = bar(lane.system.name());
+        bar.set_message("starting");
+        let mut running = match lane.system.start(&self.setting, lane.durability) {
+            Ok(running) => running,
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) => {
+                lane.failed = true;
+                results.failures.push(failure(lane.system, None, &error));
+                return Ok(());
+            }
+        };
+        let in_class = |scenario: &&Scenario| scenario.durability.contains(&lane.durability);
+        for scenario in self.scenarios.iter().filter(in_class) {
+            bar.set_prefix(format!("{} {} #{}", lane.system.name(), scenario.name, round + 1));
+            match measure::run(&mut running, scenario, lane.durability, round, &bar) {
+                Ok(measured) => {
+                    self.write_log(lane, scenario, round, &measured)?;
+                    add(results, lane, scenario, measured);
+                }
+                Err(error) => {
+                    // The signal may have reached the broker first: then that is the reason.
+                    interrupt::check()?;
+                    let error = match running.server.check_alive() {
+                        Err(died) => died,
+                        Ok(()) => error,
+                    };
+                    lane.failed = true;
+                    results.failures.push(failure(lane.system, Some(scenario), &error));
+                    break;
+                }
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    fn write_log(
+        &self,
+        lane: &Lane,
+        scenario: &Scenario,
+        round: u32,
+        measured: &Measured,
+    ) -> Result<()> {
+        if measured.latency.percentiles().is_none() {
+            return Ok(());
+        }
+        let (system, class) = (lane.system.name(), lane.durability.name());
+        let name = format!("{}-{class}-{system}-{}.hlog", scenario.name, round + 1);
+        write(&self.out.join(name), &measured.latency.to_log(system))
+    }
+}
+
+fn add(results: &mut Results, lane: &Lane, scenario: &Scenario, measured: Measured) {
+    let Measured { run, .. } = measured;
+    let name = lane.system.name();
+    let is_same = |outcome: &&mut Outcome| {
+        outcome.system == name
+            && outcome.scenario == scenario.name
+            && outcome.durability == lane.durability
+    };
+    if let Some(outcome) = results.results.iter_mut().find(is_same) {
+        outcome.verified &= run.verification.is_clean();
+        outcome.runs.push(run);
+        return;
+    }
+    results.results.push(Outcome {
+        system: name.to_owned(),
+        scenario: scenario.name.clone(),
+        title: scenario.title.clone(),
+        durability: lane.durability,
+        settings: lane.system.settings(lane.durability),
+        verified: run.verification.is_clean(),
+        runs: vec![run],
+        median: Figures::default(),
+    });
+}
+
+fn failure(system: &dyn System, scenario: Option<&Scenario>, error: &Error) -> Failure {
+    Failure {
+        system: system.name().to_owned(),
+        scenario: scenario.map(|scenario| scenario.name.clone()),
+        reason: error.to_string(),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(Error::file(path))
+}
+
+fn bar(name: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(BAR).expect("the template is well formed");
+    let bar = ProgressBar::no_length().with_style(style).with_prefix(name.to_owned());
+    bar.enable_steady_tick(BAR_TICK);
+    bar
+}

@@ -1,0 +1,146 @@
+//! One producer's loop: sends what the pacer says, and times the confirmations.
+
+use super::{Shared, Watchdog};
+use crate::drivers::Producer;
+use crate::error::Result;
+use crate::work::in_flight::{InFlight, Times};
+use crate::work::latency::LatencySeries;
+use crate::work::pacer::{Pacer, Step};
+use crate::work::payload::{Origin, PayloadMaker};
+use std::thread;
+use std::time::Duration;
+
+/// How often, in records, confirmations are looked for while there is something to send.
+const CONFIRM_INTERVAL: u64 = 16;
+const CONFIRM_WAIT: Duration = Duration::from_millis(1);
+/// Waits for a due time are cut into naps, between which confirmations are looked for.
+const NAP_MAX: Duration = Duration::from_micros(50);
+const FLUSH_WAIT: Duration = Duration::from_millis(100);
+
+/// What one producer is to do.
+#[derive(Debug)]
+pub struct Assignment {
+    /// Number of the producer.
+    pub producer: u32,
+    /// When to send, and how much.
+    pub pacer: Pacer,
+    /// Partitions to send to, in turn.
+    pub partitions: u32,
+    /// Bytes of a payload.
+    pub record_bytes: usize,
+    /// Whether the broker confirms.
+    pub confirm: bool,
+}
+
+/// What one producer did.
+#[derive(Debug, Default)]
+pub struct Produced {
+    /// When the first record was sent and the last one was confirmed, or left the client.
+    pub span: (Duration, Duration),
+    /// From due time to confirmation.
+    pub latency: LatencySeries,
+    /// From the real sending to confirmation.
+    pub latency_from_send: LatencySeries,
+}
+
+/// The state of the loop.
+struct Loop<'a> {
+    shared: &'a Shared,
+    assignment: Assignment,
+    in_flight: InFlight,
+    confirmed: Vec<u64>,
+    watchdog: Watchdog,
+    done: Produced,
+}
+
+/// Sends everything and waits until it is confirmed, or has left the client.
+///
+/// # Errors
+/// If the client fails, nothing moves any more, or the run is stopped.
+pub fn run(
+    producer: &mut dyn Producer,
+    assignment: Assignment,
+    shared: &Shared,
+) -> Result<Produced> {
+    let mut maker = PayloadMaker::new(assignment.record_bytes, u64::from(assignment.producer));
+    let start = shared.now();
+    let mut state = Loop {
+        shared,
+        assignment,
+        in_flight: InFlight::default(),
+        confirmed: Vec::new(),
+        watchdog: Watchdog::new(start),
+        done: Produced { span: (start, start), ..Produced::default() },
+    };
+    loop {
+        // The schedule begins when this loop does, whatever was done before it.
+        match state.assignment.pacer.step(shared.now() - start) {
+            Step::Send(due) => state.send(producer, &mut maker, start + due)?,
+            Step::WaitFor(wait) => {
+                state.collect(producer, Duration::ZERO)?;
+                thread::sleep(wait.min(NAP_MAX));
+            }
+            Step::WaitForConfirmation => state.collect(producer, CONFIRM_WAIT)?,
+            Step::Done => break,
+        }
+    }
+    state.finish(producer)
+}
+
+impl Loop<'_> {
+    fn send(
+        &mut self,
+        producer: &mut dyn Producer,
+        maker: &mut PayloadMaker,
+        due: Duration,
+    ) -> Result<()> {
+        let sequence = self.assignment.pacer.sent_one();
+        let partition = u32::try_from(sequence % u64::from(self.assignment.partitions))
+            .expect("a remainder of a u32");
+        let payload = maker.make(Origin { producer: self.assignment.producer, sequence, due });
+        if self.assignment.confirm {
+            self.in_flight.push(Times { due, started: self.shared.now() });
+        }
+        producer.send(partition, sequence, payload)?;
+        if sequence.is_multiple_of(CONFIRM_INTERVAL) {
+            self.collect(producer, Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what was confirmed.
+    fn collect(&mut self, producer: &mut dyn Producer, wait: Duration) -> Result<()> {
+        producer.confirmed(wait, &mut self.confirmed)?;
+        let now = self.shared.now();
+        let pacer = &mut self.assignment.pacer;
+        if self.confirmed.is_empty() {
+            self.shared.check()?;
+            if pacer.unconfirmed() == 0 {
+                self.watchdog.moved(now);
+            }
+            return self.watchdog.check(now, || format!("{} confirmations", pacer.unconfirmed()));
+        }
+        self.watchdog.moved(now);
+        let count = self.confirmed.len() as u64;
+        pacer.confirmed(count);
+        self.shared.advance(count);
+        for sequence in self.confirmed.drain(..) {
+            if let Some(times) = self.in_flight.confirm(sequence) {
+                self.done.latency.record(now, now.saturating_sub(times.due));
+                self.done.latency_from_send.record(now, now.saturating_sub(times.started));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, producer: &mut dyn Producer) -> Result<Produced> {
+        while !producer.flush(FLUSH_WAIT)? {
+            self.collect(producer, Duration::ZERO)?;
+        }
+        while self.assignment.confirm && self.assignment.pacer.unconfirmed() > 0 {
+            self.collect(producer, CONFIRM_WAIT)?;
+        }
+        self.done.span.1 = self.shared.now();
+        Ok(self.done)
+    }
+}

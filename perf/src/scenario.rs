@@ -1,0 +1,199 @@
+//! Scenarios: files that say what work is done. Those of `perf/scenarios/` are built in.
+
+use crate::drivers::{ConsumerOptions, Durability, ProducerOptions};
+use crate::error::{Error, Result};
+use crate::work::pacer::Pace;
+use crate::work::payload::HEADER_SIZE;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::Path;
+
+/// The scenarios that come with the program.
+const BUILT_IN: [&str; 7] = [
+    include_str!("../scenarios/paper-produce-batch-1.toml"),
+    include_str!("../scenarios/paper-produce-batch-50.toml"),
+    include_str!("../scenarios/paper-consume.toml"),
+    include_str!("../scenarios/confirmed.toml"),
+    include_str!("../scenarios/steady-1k.toml"),
+    include_str!("../scenarios/batches-1k.toml"),
+    include_str!("../scenarios/producers-50.toml"),
+];
+
+/// The paper's own experiment: figures 4 and 5.
+pub const PAPER: [&str; 3] = ["paper-produce-batch-1", "paper-produce-batch-50", "paper-consume"];
+
+/// Fewer records than this say nothing at all.
+const RECORDS_MIN: u64 = 1_000;
+
+/// Which half of the work is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Writing; reading back only verifies.
+    Produce,
+    /// Reading what was written before.
+    Consume,
+}
+
+/// One piece of work, the same for every system.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The name on the command line and in results.
+    pub name: String,
+    /// A line for people.
+    pub title: String,
+    /// What is measured.
+    pub kind: Kind,
+    /// The classes to run in; a system runs in those that it offers.
+    pub durability: Vec<Durability>,
+    /// Records in all.
+    pub records: u64,
+    /// Bytes of a payload.
+    pub record_bytes: usize,
+    /// Producers, each with a connection and a thread.
+    #[serde(default = "one")]
+    pub producers: u32,
+    /// Partitions of the topic.
+    #[serde(default = "one")]
+    pub partitions: u32,
+    /// Records in a batch at most; left to the client library if absent.
+    pub batch: Option<u32>,
+    /// Whether producers wait for confirmations.
+    pub confirm: bool,
+    /// Unconfirmed records of a producer at most (closed loop).
+    pub window: Option<u64>,
+    /// Records per second of all producers together (open loop).
+    pub rate: Option<f64>,
+    /// Records that the consumer fetches ahead.
+    #[serde(default = "prefetch_records")]
+    pub prefetch_records: u32,
+    /// Bytes that the consumer fetches at once.
+    #[serde(default = "prefetch_bytes")]
+    pub prefetch_bytes: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// librdkafka's default.
+fn prefetch_records() -> u32 {
+    100_000
+}
+
+/// librdkafka's default.
+fn prefetch_bytes() -> u32 {
+    1 << 20
+}
+
+impl Scenario {
+    /// The scenario of a built-in name or in a file.
+    ///
+    /// # Errors
+    /// If there is neither, or the file is not a scenario.
+    pub fn find(name: &str) -> Result<Scenario> {
+        let built_in = all().into_iter().find(|scenario| scenario.name == name);
+        if let Some(scenario) = built_in {
+            return Ok(scenario);
+        }
+        let path = Path::new(name);
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            let names: Vec<String> = all().into_iter().map(|scenario| scenario.name).collect();
+            let names = names.join(", ");
+            return Err(Error::Input(format!(
+                "no scenario {name}; there are: {names}, or a .toml"
+            )));
+        }
+        let text = fs::read_to_string(path).map_err(Error::file(path))?;
+        Scenario::parse(&text).map_err(|reason| Error::Input(format!("{name}: {reason}")))
+    }
+
+    /// The scenario with its records multiplied by `scale`.
+    pub fn scaled(mut self, scale: f64) -> Scenario {
+        let records = (self.records as f64 * scale).round() as u64;
+        self.records = records.max(RECORDS_MIN);
+        self
+    }
+
+    /// How each of the producers paces its share.
+    pub fn pace(&self) -> Pace {
+        match self.rate {
+            Some(rate) => Pace::Open { rate: rate / f64::from(self.producers) },
+            None => Pace::Closed { window: self.window.unwrap_or(u64::MAX) },
+        }
+    }
+
+    /// The records of one producer: an equal share, the first ones taking the remainder.
+    pub fn share(&self, producer: u32) -> u64 {
+        let producers = u64::from(self.producers);
+        self.records / producers + u64::from(u64::from(producer) < self.records % producers)
+    }
+
+    /// How producers send.
+    pub fn producer_options(&self) -> ProducerOptions {
+        ProducerOptions { batch: self.batch, confirm: self.confirm }
+    }
+
+    /// How the consumer that is measured reads.
+    pub fn consumer_options(&self) -> ConsumerOptions {
+        ConsumerOptions {
+            prefetch_records: self.prefetch_records,
+            prefetch_bytes: self.prefetch_bytes,
+        }
+    }
+
+    fn parse(text: &str) -> std::result::Result<Scenario, String> {
+        let scenario: Scenario = toml::from_str(text).map_err(|error| error.to_string())?;
+        let checks = [
+            (scenario.records > 0, "records must be at least 1"),
+            (scenario.producers > 0, "producers must be at least 1"),
+            (scenario.partitions > 0, "partitions must be at least 1"),
+            (scenario.record_bytes >= HEADER_SIZE, "record_bytes must be at least 24"),
+            (scenario.rate.is_none_or(|rate| rate > 0.0), "rate must be more than 0"),
+            (scenario.rate.is_none() || scenario.window.is_none(), "rate and window exclude"),
+            (!scenario.durability.is_empty(), "durability must name a class"),
+        ];
+        match checks.iter().find(|(holds, _)| !holds) {
+            Some((_, reason)) => Err((*reason).to_owned()),
+            None => Ok(scenario),
+        }
+    }
+}
+
+/// The built-in scenarios.
+pub fn all() -> Vec<Scenario> {
+    let parse = |text: &&str| Scenario::parse(text).expect("a test reads the built-in scenarios");
+    BUILT_IN.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_scenarios_are_found() {
+        assert_eq!(all().len(), BUILT_IN.len());
+        for name in PAPER {
+            assert_eq!(Scenario::find(name).expect("a built-in scenario").name, name);
+        }
+        assert!(Scenario::find("nonsense").is_err());
+    }
+
+    #[test]
+    fn shares_add_up() {
+        let mut scenario = all().remove(0).scaled(0.000_100_3);
+        scenario.producers = 7;
+        let shares: Vec<u64> = (0..7).map(|producer| scenario.share(producer)).collect();
+        assert_eq!(shares.iter().sum::<u64>(), 1003);
+        assert!(shares.iter().all(|share| (143..=144).contains(share)), "{shares:?}");
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let good = BUILT_IN[0];
+        assert!(Scenario::parse(&good.replace("200", "20")).is_err());
+        assert!(Scenario::parse(&format!("{good}producers = 0")).is_err());
+        assert!(Scenario::parse(&format!("{good}recrods = 1")).is_err());
+    }
+}

@@ -1,0 +1,125 @@
+import jakarta.jms.BytesMessage;
+import jakarta.jms.Connection;
+import jakarta.jms.DeliveryMode;
+import jakarta.jms.JMSException;
+import jakarta.jms.MessageConsumer;
+import jakarta.jms.Queue;
+import jakarta.jms.Session;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import org.apache.activemq.ActiveMQConnectionFactory;
+import org.apache.activemq.ActiveMQMessageProducer;
+import org.apache.activemq.AsyncCallback;
+
+/**
+ * Passes records between standard input and output and a queue, by ActiveMQ's own client. It
+ * schedules nothing and measures nothing: the harness does.
+ *
+ * <p>produce: reads (sequence: 8 bytes, size: 4 bytes, payload); writes the sequence of each
+ * confirmed record. Size -1 asks for the sequence back once the broker took all before it.
+ *
+ * <p>consume: writes (size: 4 bytes, payload).
+ */
+public final class Client {
+    private static final int BUFFER_SIZE = 1 << 16;
+
+    private Client() {}
+
+    /** Arguments: produce or consume, port, queue, persistent, confirm or prefetch. */
+    public static void main(String[] arguments) throws Exception {
+        String uri = "tcp://127.0.0.1:" + arguments[1];
+        ActiveMQConnectionFactory factory = new ActiveMQConnectionFactory(uri);
+        factory.setUseAsyncSend(true);
+        boolean produces = arguments[0].equals("produce");
+        if (!produces) {
+            factory.getPrefetchPolicy().setQueuePrefetch(Integer.parseInt(arguments[4]));
+        }
+        Connection connection = factory.createConnection();
+        connection.start();
+        Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
+        Queue queue = session.createQueue(arguments[2]);
+        if (produces) {
+            ActiveMQMessageProducer producer =
+                    (ActiveMQMessageProducer) session.createProducer(queue);
+            boolean persistent = Boolean.parseBoolean(arguments[3]);
+            producer.setDeliveryMode(
+                    persistent ? DeliveryMode.PERSISTENT : DeliveryMode.NON_PERSISTENT);
+            try {
+                produce(session, producer, Boolean.parseBoolean(arguments[4]));
+            } catch (EOFException exception) {
+                // The harness has nothing more to send.
+                System.exit(0);
+            }
+        } else {
+            consume(session.createConsumer(queue));
+        }
+    }
+
+    private static void produce(Session session, ActiveMQMessageProducer producer, boolean confirm)
+            throws IOException, JMSException {
+        DataInputStream input =
+                new DataInputStream(new BufferedInputStream(System.in, BUFFER_SIZE));
+        DataOutputStream output = new DataOutputStream(System.out);
+        while (true) {
+            long sequence = input.readLong();
+            int size = input.readInt();
+            if (size < 0) {
+                // Any question that is answered: the broker takes a connection's commands in turn.
+                session.createTemporaryQueue().delete();
+                write(output, sequence);
+                continue;
+            }
+            byte[] payload = new byte[size];
+            input.readFully(payload);
+            BytesMessage message = session.createBytesMessage();
+            message.writeBytes(payload);
+            if (!confirm) {
+                producer.send(message);
+                continue;
+            }
+            producer.send(message, new AsyncCallback() {
+                @Override
+                public void onSuccess() {
+                    write(output, sequence);
+                }
+
+                @Override
+                public void onException(JMSException exception) {
+                    exception.printStackTrace();
+                    System.exit(1);
+                }
+            });
+        }
+    }
+
+    private static void write(DataOutputStream output, long sequence) {
+        try {
+            synchronized (output) {
+                output.writeLong(sequence);
+                output.flush();
+            }
+        } catch (IOException exception) {
+            System.exit(1);
+        }
+    }
+
+    private static void consume(MessageConsumer consumer) throws Exception {
+        DataOutputStream output =
+                new DataOutputStream(new BufferedOutputStream(System.out, BUFFER_SIZE));
+        while (true) {
+            BytesMessage message = (BytesMessage) consumer.receiveNoWait();
+            if (message == null) {
+                output.flush();
+                message = (BytesMessage) consumer.receive();
+            }
+            byte[] payload = new byte[(int) message.getBodyLength()];
+            message.readBytes(payload);
+            output.writeInt(payload.length);
+            output.write(payload);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! ActiveMQ with a KahaDB store, on the jars of Maven Central: `Broker.java` sets up what the
+//! shipped `activemq.xml` does, `Client.java` is its side of the driver `openwire`.
+
+use super::{Running, Setting, System};
+use crate::drivers::Durability;
+use crate::drivers::openwire::{OpenWireBroker, Program};
+use crate::error::Result;
+use crate::host::server::{self, Server};
+use crate::host::{install, ports};
+use std::path::PathBuf;
+use std::process::Command;
+
+const VERSION: &str = "6.1.6";
+
+/// From `bin/env` of the distribution.
+const JVM_OPTIONS: [&str; 2] = ["-Xms64M", "-Xmx1G"];
+
+const SOURCES: [(&str, &str); 2] =
+    [("Broker.java", include_str!("Broker.java")), ("Client.java", include_str!("Client.java"))];
+
+/// ActiveMQ Classic.
+#[derive(Debug)]
+pub struct ActiveMq;
+
+impl System for ActiveMq {
+    fn name(&self) -> &'static str {
+        "activemq"
+    }
+
+    fn durabilities(&self) -> &'static [Durability] {
+        &[Durability::Memory, Durability::PageCache, Durability::Fsync]
+    }
+
+    fn install(&self, setting: &Setting) -> Result<String> {
+        class_path(setting)?;
+        let java = "Debian package: default-jdk-headless";
+        install::run(Command::new("java").arg("-version"), java)?;
+        Ok(VERSION.to_owned())
+    }
+
+    fn start(&self, setting: &Setting, durability: Durability) -> Result<Running> {
+        let directory = server::directory(&setting.data)?;
+        let port = ports::free()?;
+        let class_path = class_path(setting)?;
+        let mut command = Command::new("java");
+        command.args(JVM_OPTIONS).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
+        command.arg("-cp").arg(&class_path).arg("Broker").arg(port.to_string());
+        command.arg(directory.path().join("data")).arg(sync_strategy(durability));
+        command.current_dir(directory.path());
+        let mut server = Server::start(&mut command, directory, &setting.cores)?;
+        server.await_ready(|| ports::is_open(port))?;
+        let broker = OpenWireBroker::new(Program { class_path, class: "Client" }, port);
+        Ok(Running { server, broker: Box::new(broker) })
+    }
+
+    fn settings(&self, durability: Durability) -> String {
+        let delivery =
+            if durability == Durability::Memory { "NON_PERSISTENT" } else { "PERSISTENT" };
+        let strategy = sync_strategy(durability);
+        format!(
+            "KahaDB, journalDiskSyncStrategy={strategy}, {delivery}, async send; {}",
+            JVM_OPTIONS.join(" ")
+        )
+    }
+}
+
+fn sync_strategy(durability: Durability) -> &'static str {
+    if durability == Durability::Fsync { "always" } else { "never" }
+}
+
+/// Jars and classes, as `java -cp` takes them.
+fn class_path(setting: &Setting) -> Result<String> {
+    let project = include_str!("pom.xml").replace("ACTIVEMQ_VERSION", VERSION);
+    let jars: PathBuf = setting.installs.maven("activemq", &project)?;
+    let classes = setting.installs.javac("activemq-classes", &SOURCES, &jars)?;
+    Ok(format!("{}:{}", classes.display(), jars.join("*").display()))
+}

@@ -1,0 +1,71 @@
+//! The systems under test: one file for each says how it is installed, configured and started,
+//! which durability classes it offers, and how its settings map to them.
+//!
+//! Imports `host`, `drivers` and `error`. Never here: what is measured, or how.
+
+pub mod activemq;
+pub mod kafka;
+pub mod pinion;
+pub mod rabbitmq;
+
+use crate::drivers::{Broker, Durability};
+use crate::error::{Error, Result};
+use crate::host::cores::Cores;
+use crate::host::install::Installs;
+use crate::host::server::Server;
+use std::path::PathBuf;
+
+/// What systems need to be installed and started.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Where installs go.
+    pub installs: Installs,
+    /// The folder that data directories are made in.
+    pub data: PathBuf,
+    /// Who runs where.
+    pub cores: Cores,
+    /// Pinion's program, unless the one of this checkout is meant.
+    pub pinion: Option<PathBuf>,
+}
+
+/// A system under test.
+pub trait System: Sync {
+    /// The name on the command line, in files and in tables.
+    fn name(&self) -> &'static str;
+    /// The classes that its acknowledgements can mean.
+    fn durabilities(&self) -> &'static [Durability];
+    /// Fetches what is missing, and gives the version.
+    fn install(&self, setting: &Setting) -> Result<String>;
+    /// Starts it, empty.
+    fn start(&self, setting: &Setting, durability: Durability) -> Result<Running>;
+    /// The settings that make its acknowledgements mean this class, for the report.
+    fn settings(&self, durability: Durability) -> String;
+}
+
+/// A system that runs until this is dropped.
+pub struct Running {
+    /// Its process.
+    pub server: Server,
+    /// Its clients' way in.
+    pub broker: Box<dyn Broker>,
+}
+
+/// All systems, in the order of tables.
+pub const ALL: [&dyn System; 4] =
+    [&self::pinion::Pinion, &kafka::Kafka, &rabbitmq::RabbitMq, &activemq::ActiveMq];
+
+/// The systems of these names; all of them, if there are no names.
+///
+/// # Errors
+/// If a name is not known.
+pub fn named(names: &[String]) -> Result<Vec<&'static dyn System>> {
+    if names.is_empty() {
+        return Ok(ALL.to_vec());
+    }
+    let find = |name: &String| {
+        let system = ALL.into_iter().find(|system| system.name() == name);
+        let known = ALL.map(|system| system.name()).join(", ");
+        system.ok_or_else(|| Error::Input(format!("no system {name}; there are: {known}")))
+    };
+    names.iter().map(find).collect()
+}

@@ -1,0 +1,149 @@
+//! RabbitMQ with classic queues: Debian's packages, unpacked into a folder and never installed,
+//! so that no daemon is started and nothing is left on the machine.
+//!
+//! Its node needs a port mapper (`epmd`), which would go on alone; ours is a child on a port of
+//! its own.
+
+use super::{Running, Setting, System};
+use crate::drivers::Durability;
+use crate::drivers::amqp::AmqpBroker;
+use crate::error::{Error, Result};
+use crate::host::install::Installs;
+use crate::host::ports;
+use crate::host::server::{self, Server};
+use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// RabbitMQ and the parts of Erlang that it loads.
+const PACKAGES: [&str; 15] = [
+    "rabbitmq-server",
+    "erlang-base",
+    "erlang-asn1",
+    "erlang-crypto",
+    "erlang-eldap",
+    "erlang-inets",
+    "erlang-mnesia",
+    "erlang-os-mon",
+    "erlang-parsetools",
+    "erlang-public-key",
+    "erlang-runtime-tools",
+    "erlang-ssl",
+    "erlang-syntax-tools",
+    "erlang-tools",
+    "erlang-xmerl",
+];
+
+/// RabbitMQ as its package ships it, with other ports and directories.
+#[derive(Debug)]
+pub struct RabbitMq;
+
+impl System for RabbitMq {
+    fn name(&self) -> &'static str {
+        "rabbitmq"
+    }
+
+    fn durabilities(&self) -> &'static [Durability] {
+        &[Durability::Memory, Durability::PageCache, Durability::Fsync]
+    }
+
+    fn install(&self, setting: &Setting) -> Result<String> {
+        tree(setting)?;
+        Ok(format!("{} (Debian)", Installs::debian_version(PACKAGES[0])?))
+    }
+
+    fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
+        let tree = tree(setting)?;
+        let directory = server::directory(&setting.data)?;
+        let folder = directory.path();
+        let erlang = tree.join("usr/lib/erlang");
+        let machine = only_folder(&erlang, "erts-")?.join("bin");
+        let script = only_folder(&tree.join("usr/lib/rabbitmq/lib"), "rabbitmq_server-")?
+            .join("sbin/rabbitmq-server");
+        let (port, mapper_port) = (ports::free()?, ports::free()?);
+        write_launcher(folder, &erlang, &machine)?;
+        let configuration = format!("listeners.tcp.1 = 127.0.0.1:{port}\n");
+        write(&folder.join("rabbitmq.conf"), &configuration)?;
+        write(&folder.join("enabled_plugins"), "[].")?;
+
+        let mut mapper = Command::new(machine.join("epmd"));
+        mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
+        let mapper = Server::start_helper(&mut mapper, &folder.join("epmd.log"), &setting.cores)?;
+        let mut command = Command::new(script);
+        environment(&mut command, folder, mapper_port, ports::free()?);
+        let mut server = Server::start(&mut command, directory, &setting.cores)?;
+        server.keep(mapper);
+        let broker = AmqpBroker::new(port);
+        server.await_ready(|| ports::is_open(port) && broker.answers())?;
+        Ok(Running { server, broker: Box::new(broker) })
+    }
+
+    fn settings(&self, durability: Durability) -> String {
+        let text = match durability {
+            Durability::Memory => "queue not durable, messages transient",
+            Durability::PageCache => {
+                "durable classic queue, messages persistent; a scenario with confirmations gets \
+                 more than this class asks for, since they wait for fsync"
+            }
+            Durability::Fsync => {
+                "durable classic queue, messages persistent; confirmations wait for fsync"
+            }
+        };
+        text.to_owned()
+    }
+}
+
+/// Puts everything that the node would look for elsewhere into its folder.
+fn environment(command: &mut Command, folder: &Path, mapper_port: u16, node_port: u16) {
+    let path = env::var("PATH").unwrap_or_default();
+    command
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env("ERL_EPMD_PORT", mapper_port.to_string())
+        .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+        .env("RABBITMQ_NODENAME", "pinion-perf@localhost")
+        .env("RABBITMQ_DIST_PORT", node_port.to_string())
+        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
+        .env("RABBITMQ_BASE", folder)
+        .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
+        .env("RABBITMQ_LOG_BASE", folder.join("log"))
+        .env("RABBITMQ_LOGS", "-")
+        .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
+        .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))
+        .env("RABBITMQ_ADVANCED_CONFIG_FILE", folder.join("advanced.config"))
+        .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("enabled_plugins"));
+}
+
+/// Debian's `erl` has its own place written into it: this one finds the unpacked tree.
+fn write_launcher(folder: &Path, erlang: &Path, machine: &Path) -> Result<()> {
+    let launcher = folder.join("erl");
+    let text = format!(
+        "#!/bin/sh\nexport ROOTDIR='{}' BINDIR='{bin}' EMU=beam PROGNAME=erl\n\
+         exec '{bin}/erlexec' \"$@\"\n",
+        erlang.display(),
+        bin = machine.display()
+    );
+    write(&launcher, &text)?;
+    fs::set_permissions(&launcher, Permissions::from_mode(0o755)).map_err(Error::file(&launcher))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(Error::file(path))
+}
+
+/// The folder in `parent` whose name is `prefix` and a version.
+fn only_folder(parent: &Path, prefix: &str) -> Result<PathBuf> {
+    let entries = fs::read_dir(parent).map_err(Error::file(parent))?;
+    let matches = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+    };
+    let found = entries.flatten().map(|entry| entry.path()).find(matches);
+    found.ok_or_else(|| Error::Install(format!("{}: no {prefix}…", parent.display())))
+}
+
+fn tree(setting: &Setting) -> Result<PathBuf> {
+    setting.installs.debian("rabbitmq", &PACKAGES)
+}
