@@ -5,6 +5,7 @@
 
 pub mod amqp;
 pub mod kafka;
+pub mod nats;
 pub mod openwire;
 
 use crate::error::Result;

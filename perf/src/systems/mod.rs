@@ -5,6 +5,7 @@
 
 pub mod activemq;
 pub mod kafka;
+pub mod nats;
 pub mod pinion;
 pub mod rabbitmq;
 
@@ -51,8 +52,8 @@ pub struct Running {
 }
 
 /// All systems, in the order of tables.
-pub const ALL: [&dyn System; 4] =
-    [&self::pinion::Pinion, &kafka::Kafka, &rabbitmq::RabbitMq, &activemq::ActiveMq];
+pub const ALL: [&dyn System; 5] =
+    [&self::pinion::Pinion, &kafka::Kafka, &rabbitmq::RabbitMq, &activemq::ActiveMq, &nats::Nats];
 
 /// The systems of these names; all of them, if there are no names.
 ///

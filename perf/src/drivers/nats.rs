@@ -1,0 +1,212 @@
+//! NATS JetStream, through the crate `async-nats`. A topic is a stream, a partition a subject of
+//! it.
+//!
+//! NATS has no batches, though its client gathers what is sent close together.
+
+use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
+use crate::error::{Error, Result};
+use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
+use async_nats::jetstream::context::{Context, PublishError};
+use async_nats::jetstream::publish::PublishAck;
+use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
+use async_nats::{Client, Subject};
+use futures_util::{FutureExt, StreamExt};
+use std::collections::VecDeque;
+use std::future::IntoFuture;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+const CLIENT: &str = "async-nats";
+/// Records that one call takes at most, so that the caller can look up in between.
+const RECEIVE_MAX: usize = 1024;
+
+/// A NATS server with JetStream.
+#[derive(Debug)]
+pub struct NatsBroker {
+    address: String,
+}
+
+impl NatsBroker {
+    /// The server at this port of 127.0.0.1.
+    pub fn new(port: u16) -> NatsBroker {
+        NatsBroker { address: format!("nats://127.0.0.1:{port}") }
+    }
+
+    /// Whether it lets a client connect; by then JetStream is up.
+    pub fn answers(&self) -> bool {
+        self.connect().is_ok()
+    }
+
+    fn connect(&self) -> Result<Link> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(Error::io("tokio"))?;
+        let client = runtime.block_on(async_nats::connect(&self.address));
+        let client = client.map_err(Error::client(CLIENT))?;
+        // It starts a task.
+        let entered = runtime.enter();
+        let context = async_nats::jetstream::new(client.clone());
+        drop(entered);
+        Ok(Link { context, client, runtime })
+    }
+}
+
+/// A connection, and what it runs on; dropped in this order.
+struct Link {
+    context: Context,
+    client: Client,
+    runtime: Runtime,
+}
+
+impl Broker for NatsBroker {
+    fn create_topic(&self, topic: &Topic) -> Result<()> {
+        let link = self.connect()?;
+        let config = Config {
+            name: topic.name.clone(),
+            subjects: vec![format!("{}.*", topic.name)],
+            retention: RetentionPolicy::Limits,
+            storage: match topic.durability {
+                Durability::Memory => StorageType::Memory,
+                _ => StorageType::File,
+            },
+            ..Config::default()
+        };
+        let created = link.runtime.block_on(link.context.create_stream(config));
+        created.map(drop).map_err(Error::client(CLIENT))
+    }
+
+    fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>> {
+        let partitions = 0..topic.partitions;
+        let subjects = partitions.map(|number| format!("{}.{number}", topic.name).into());
+        Ok(Box::new(NatsProducer {
+            round_trip: None,
+            pending: VecDeque::new(),
+            stream: topic.name.clone(),
+            subjects: subjects.collect(),
+            confirm: options.confirm,
+            link: self.connect()?,
+        }))
+    }
+
+    fn consumer(&self, topic: &Topic, _: ConsumerOptions) -> Result<Box<dyn Consumer>> {
+        let link = self.connect()?;
+        let deliveries = link.runtime.block_on(async {
+            let stream =
+                link.context.get_stream(&topic.name).await.map_err(Error::client(CLIENT))?;
+            // In order and without acknowledgements: what reads a stream fastest.
+            let config = OrderedConfig {
+                deliver_subject: link.client.new_inbox(),
+                ..OrderedConfig::default()
+            };
+            let consumer = stream.create_consumer(config).await.map_err(Error::client(CLIENT))?;
+            consumer.messages().await.map_err(Error::client(CLIENT))
+        })?;
+        Ok(Box::new(NatsConsumer { deliveries, link }))
+    }
+}
+
+type Acknowledgement =
+    std::pin::Pin<Box<dyn Future<Output = std::result::Result<PublishAck, PublishError>> + Send>>;
+
+struct NatsProducer {
+    /// A question behind everything that was sent: its answer says that the server took it all.
+    round_trip: Option<JoinHandle<Result<()>>>,
+    /// Acknowledgements that did not come yet, in the order of sending.
+    pending: VecDeque<(u64, Acknowledgement)>,
+    stream: String,
+    subjects: Vec<Subject>,
+    confirm: bool,
+    link: Link,
+}
+
+impl Producer for NatsProducer {
+    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<()> {
+        let subject = self.subjects[partition as usize].clone();
+        let payload = payload.to_vec().into();
+        let Link { context, client, runtime } = &self.link;
+        if !self.confirm {
+            let published = runtime.block_on(client.publish(subject, payload));
+            return published.map_err(Error::client(CLIENT));
+        }
+        let published = runtime.block_on(context.publish(subject, payload));
+        let acknowledgement = published.map_err(Error::client(CLIENT))?.into_future();
+        self.pending.push_back((sequence, acknowledgement));
+        Ok(())
+    }
+
+    fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {
+        let mut wait = wait;
+        // Acknowledgements have timers, which want to know their runtime.
+        let _entered = self.link.runtime.enter();
+        while let Some((sequence, acknowledgement)) = self.pending.front_mut() {
+            let outcome = if wait.is_zero() {
+                acknowledgement.now_or_never()
+            } else {
+                self.link.runtime.block_on(async { timeout(wait, acknowledgement).await.ok() })
+            };
+            match outcome {
+                None => break,
+                Some(Ok(_)) => sequences.push(*sequence),
+                Some(Err(error)) => return Err(Error::client(CLIENT)(error)),
+            }
+            self.pending.pop_front();
+            wait = Duration::ZERO;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, wait: Duration) -> Result<bool> {
+        if self.confirm {
+            return Ok(true);
+        }
+        let Link { runtime, context, .. } = &self.link;
+        let (context, stream) = (context.clone(), self.stream.clone());
+        let round_trip = self.round_trip.get_or_insert_with(|| {
+            runtime.spawn(async move {
+                context.get_stream(stream).await.map(drop).map_err(Error::client(CLIENT))
+            })
+        });
+        match runtime.block_on(async { timeout(wait, round_trip).await }) {
+            Err(_) => return Ok(false),
+            Ok(Ok(answered)) => answered?,
+            Ok(Err(error)) => return Err(Error::client(CLIENT)(error)),
+        }
+        self.round_trip = None;
+        Ok(true)
+    }
+}
+
+struct NatsConsumer {
+    deliveries: Ordered,
+    link: Link,
+}
+
+impl Consumer for NatsConsumer {
+    fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
+        let deliveries = &mut self.deliveries;
+        // Its heartbeat has a timer.
+        let _entered = self.link.runtime.enter();
+        let first = self.link.runtime.block_on(async { timeout(wait, deliveries.next()).await });
+        let mut next = first.unwrap_or(None);
+        for taken in 1.. {
+            let Some(delivery) = next else { break };
+            let message = delivery.map_err(Error::client(CLIENT))?;
+            receive(partition_of(&message.subject), &message.payload);
+            if taken == RECEIVE_MAX {
+                break;
+            }
+            next = deliveries.next().now_or_never().flatten();
+        }
+        Ok(())
+    }
+}
+
+/// The number that a subject ends in.
+fn partition_of(subject: &Subject) -> u32 {
+    let number = subject.rsplit('.').next().and_then(|text| text.parse().ok());
+    number.unwrap_or(u32::MAX)
+}

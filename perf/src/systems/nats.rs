@@ -1,0 +1,52 @@
+//! NATS JetStream: Debian's package, unpacked into a folder and never installed.
+
+use super::{Running, Setting, System};
+use crate::drivers::Durability;
+use crate::drivers::nats::NatsBroker;
+use crate::error::Result;
+use crate::host::install::Installs;
+use crate::host::ports;
+use crate::host::server::{self, Server};
+use std::process::Command;
+
+const PACKAGE: &str = "nats-server";
+
+/// NATS as its defaults are, with JetStream switched on.
+#[derive(Debug)]
+pub struct Nats;
+
+impl System for Nats {
+    fn name(&self) -> &'static str {
+        "nats"
+    }
+
+    /// This version syncs its files every two minutes, whatever it has acknowledged.
+    fn durabilities(&self) -> &'static [Durability] {
+        &[Durability::Memory, Durability::PageCache]
+    }
+
+    fn install(&self, setting: &Setting) -> Result<String> {
+        setting.installs.debian("nats", &[PACKAGE])?;
+        Ok(format!("{} (Debian)", Installs::debian_version(PACKAGE)?))
+    }
+
+    fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
+        let tree = setting.installs.debian("nats", &[PACKAGE])?;
+        let directory = server::directory(&setting.data)?;
+        let port = ports::free()?;
+        let mut command = Command::new(tree.join("usr/sbin/nats-server"));
+        command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream"]);
+        command.arg("--store_dir").arg(directory.path().join("data"));
+        let mut server = Server::start(&mut command, directory, &setting.cores)?;
+        let broker = NatsBroker::new(port);
+        server.await_ready(|| ports::is_open(port) && broker.answers())?;
+        Ok(Running { server, broker: Box::new(broker) })
+    }
+
+    fn settings(&self, durability: Durability) -> String {
+        match durability {
+            Durability::Memory => "stream in memory".to_owned(),
+            _ => "stream in files, synced every two minutes".to_owned(),
+        }
+    }
+}
