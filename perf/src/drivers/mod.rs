@@ -7,6 +7,7 @@ pub mod amqp;
 pub mod kafka;
 pub mod nats;
 pub mod openwire;
+pub mod streams;
 
 use crate::error::Result;
 use serde::{Deserialize, Serialize};

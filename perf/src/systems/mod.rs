@@ -52,8 +52,14 @@ pub struct Running {
 }
 
 /// All systems, in the order of tables.
-pub const ALL: [&dyn System; 5] =
-    [&self::pinion::Pinion, &kafka::Kafka, &rabbitmq::RabbitMq, &activemq::ActiveMq, &nats::Nats];
+pub const ALL: [&dyn System; 6] = [
+    &self::pinion::Pinion,
+    &kafka::Kafka,
+    &rabbitmq::RabbitMq,
+    &rabbitmq::RabbitMqStreams,
+    &activemq::ActiveMq,
+    &nats::Nats,
+];
 
 /// The systems of these names; all of them, if there are no names.
 ///

@@ -1,4 +1,4 @@
-//! RabbitMQ with classic queues: Debian's packages, unpacked into a folder and never installed,
+//! RabbitMQ with classic queues, and with streams: Debian's packages, unpacked into a folder and never installed,
 //! so that no daemon is started and nothing is left on the machine.
 //!
 //! Its node needs a port mapper (`epmd`), which would go on alone; ours is a child on a port of
@@ -7,6 +7,7 @@
 use super::{Running, Setting, System};
 use crate::drivers::Durability;
 use crate::drivers::amqp::AmqpBroker;
+use crate::drivers::streams::StreamBroker;
 use crate::error::{Error, Result};
 use crate::host::install::Installs;
 use crate::host::ports;
@@ -36,9 +37,13 @@ const PACKAGES: [&str; 15] = [
     "erlang-xmerl",
 ];
 
-/// RabbitMQ as its package ships it, with other ports and directories.
+/// Classic queues of RabbitMQ as its package ships it, with other ports and directories.
 #[derive(Debug)]
 pub struct RabbitMq;
+
+/// Streams of RabbitMQ: the same, with the plugin that speaks their protocol.
+#[derive(Debug)]
+pub struct RabbitMqStreams;
 
 impl System for RabbitMq {
     fn name(&self) -> &'static str {
@@ -55,26 +60,8 @@ impl System for RabbitMq {
     }
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
-        let tree = tree(setting)?;
-        let directory = server::directory(&setting.data)?;
-        let folder = directory.path();
-        let erlang = tree.join("usr/lib/erlang");
-        let machine = only_folder(&erlang, "erts-")?.join("bin");
-        let script = only_folder(&tree.join("usr/lib/rabbitmq/lib"), "rabbitmq_server-")?
-            .join("sbin/rabbitmq-server");
-        let (port, mapper_port) = (ports::free()?, ports::free()?);
-        write_launcher(folder, &erlang, &machine)?;
-        let configuration = format!("listeners.tcp.1 = 127.0.0.1:{port}\n");
-        write(&folder.join("rabbitmq.conf"), &configuration)?;
-        write(&folder.join("enabled_plugins"), "[].")?;
-
-        let mut mapper = Command::new(machine.join("epmd"));
-        mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
-        let mapper = Server::start_helper(&mut mapper, &folder.join("epmd.log"), &setting.cores)?;
-        let mut command = Command::new(script);
-        environment(&mut command, folder, mapper_port, ports::free()?);
-        let mut server = Server::start(&mut command, directory, &setting.cores)?;
-        server.keep(mapper);
+        let port = ports::free()?;
+        let mut server = start_node(setting, port, "[].", "")?;
         let broker = AmqpBroker::new(port);
         server.await_ready(|| ports::is_open(port) && broker.answers())?;
         Ok(Running { server, broker: Box::new(broker) })
@@ -93,6 +80,62 @@ impl System for RabbitMq {
         };
         text.to_owned()
     }
+}
+
+impl System for RabbitMqStreams {
+    fn name(&self) -> &'static str {
+        "rabbitmq-streams"
+    }
+
+    /// Streams are never synced on purpose: replicas are what they rely on.
+    fn durabilities(&self) -> &'static [Durability] {
+        &[Durability::PageCache]
+    }
+
+    fn install(&self, setting: &Setting) -> Result<String> {
+        RabbitMq.install(setting)
+    }
+
+    fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
+        let port = ports::free()?;
+        let listener = format!(
+            "stream.listeners.tcp.1 = 127.0.0.1:{port}\n\
+             stream.advertised_host = 127.0.0.1\nstream.advertised_port = {port}\n"
+        );
+        let mut server = start_node(setting, ports::free()?, "[rabbitmq_stream].", &listener)?;
+        let broker = StreamBroker::new(port);
+        server.await_ready(|| ports::is_open(port) && broker.answers())?;
+        Ok(Running { server, broker: Box::new(broker) })
+    }
+
+    fn settings(&self, _: Durability) -> String {
+        "stream of one replica; every record is confirmed, asked or not".to_owned()
+    }
+}
+
+/// Starts a node that listens for AMQP at `port`, with these plugins and more configuration.
+fn start_node(setting: &Setting, port: u16, plugins: &str, more: &str) -> Result<Server> {
+    let tree = tree(setting)?;
+    let directory = server::directory(&setting.data)?;
+    let folder = directory.path();
+    let erlang = tree.join("usr/lib/erlang");
+    let machine = only_folder(&erlang, "erts-")?.join("bin");
+    let script = only_folder(&tree.join("usr/lib/rabbitmq/lib"), "rabbitmq_server-")?
+        .join("sbin/rabbitmq-server");
+    let mapper_port = ports::free()?;
+    write_launcher(folder, &erlang, &machine)?;
+    let configuration = format!("listeners.tcp.1 = 127.0.0.1:{port}\n{more}");
+    write(&folder.join("rabbitmq.conf"), &configuration)?;
+    write(&folder.join("enabled_plugins"), plugins)?;
+
+    let mut mapper = Command::new(machine.join("epmd"));
+    mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
+    let mapper = Server::start_helper(&mut mapper, &folder.join("epmd.log"), &setting.cores)?;
+    let mut command = Command::new(script);
+    environment(&mut command, folder, mapper_port, ports::free()?);
+    let mut server = Server::start(&mut command, directory, &setting.cores)?;
+    server.keep(mapper);
+    Ok(server)
 }
 
 /// Puts everything that the node would look for elsewhere into its folder.

@@ -1,0 +1,198 @@
+//! RabbitMQ's streams by their own protocol, through the crate `rabbitmq-stream-client`. A
+//! partition is a stream.
+//!
+//! The broker confirms every record, whether or not anybody asked.
+
+use super::{Broker, Consumer, ConsumerOptions, Producer, ProducerOptions, Topic};
+use crate::error::{Error, Result};
+use futures_util::stream::{BoxStream, SelectAll, select_all};
+use futures_util::{FutureExt, StreamExt};
+use rabbitmq_stream_client::error::ConsumerDeliveryError;
+use rabbitmq_stream_client::types::{Delivery, Message, OffsetSpecification};
+use rabbitmq_stream_client::{Environment, NoDedup};
+use std::future::ready;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+const CLIENT: &str = "rabbitmq-stream-client";
+/// Records that one call takes at most, so that the caller can look up in between.
+const RECEIVE_MAX: usize = 1024;
+
+/// A broker that speaks the stream protocol.
+#[derive(Debug)]
+pub struct StreamBroker {
+    port: u16,
+}
+
+impl StreamBroker {
+    /// The broker at this port of 127.0.0.1, with RabbitMQ's own first user.
+    pub fn new(port: u16) -> StreamBroker {
+        StreamBroker { port }
+    }
+
+    /// Whether it lets a client connect.
+    pub fn answers(&self) -> bool {
+        self.connect().is_ok()
+    }
+
+    fn connect(&self) -> Result<Link> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(Error::io("tokio"))?;
+        let builder = Environment::builder().host("127.0.0.1").port(self.port);
+        let environment = runtime.block_on(builder.build()).map_err(Error::client(CLIENT))?;
+        Ok(Link { environment, runtime })
+    }
+}
+
+/// A way to connect, and what connections run on; dropped in this order.
+struct Link {
+    environment: Environment,
+    runtime: Runtime,
+}
+
+impl Broker for StreamBroker {
+    fn create_topic(&self, topic: &Topic) -> Result<()> {
+        let link = self.connect()?;
+        for stream in streams(topic) {
+            let created = link.environment.stream_creator().create(&stream);
+            link.runtime.block_on(created).map_err(Error::client(CLIENT))?;
+        }
+        Ok(())
+    }
+
+    fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>> {
+        let link = self.connect()?;
+        let mut producers = Vec::new();
+        for stream in streams(topic) {
+            let mut builder = link.environment.producer();
+            if let Some(batch) = options.batch {
+                builder = builder.batch_size(batch as usize);
+            }
+            let producer = link.runtime.block_on(builder.build(&stream));
+            producers.push(producer.map_err(Error::client(CLIENT))?);
+        }
+        let (confirm, confirmations) = mpsc::channel();
+        let asked = options.confirm;
+        Ok(Box::new(StreamProducer {
+            producers,
+            confirm,
+            confirmations,
+            unconfirmed: 0,
+            asked,
+            link,
+        }))
+    }
+
+    fn consumer(&self, topic: &Topic, _: ConsumerOptions) -> Result<Box<dyn Consumer>> {
+        let link = self.connect()?;
+        let mut deliveries = Vec::new();
+        for (partition, stream) in (0..).zip(streams(topic)) {
+            let builder = link.environment.consumer().offset(OffsetSpecification::First);
+            let consumer = link.runtime.block_on(builder.build(&stream));
+            let consumer = consumer.map_err(Error::client(CLIENT))?;
+            deliveries.push(consumer.map(move |delivery| (partition, delivery)).boxed());
+        }
+        Ok(Box::new(StreamConsumer { deliveries: select_all(deliveries), link }))
+    }
+}
+
+fn streams(topic: &Topic) -> impl Iterator<Item = String> + use<'_> {
+    (0..topic.partitions).map(|partition| format!("{}-{partition}", topic.name))
+}
+
+/// A sequence that was confirmed, or why it was not.
+type Outcome = std::result::Result<u64, String>;
+
+struct StreamProducer {
+    producers: Vec<rabbitmq_stream_client::Producer<NoDedup>>,
+    confirm: Sender<Outcome>,
+    confirmations: Receiver<Outcome>,
+    unconfirmed: u64,
+    /// Whether the harness wants to hear of confirmations.
+    asked: bool,
+    link: Link,
+}
+
+impl StreamProducer {
+    /// Takes the confirmations that are there; waits for the first, but not longer than `wait`.
+    fn collect(&mut self, wait: Duration, mut note: impl FnMut(u64)) -> Result<()> {
+        let first = match self.confirmations.recv_timeout(wait) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => return Ok(()),
+            Err(RecvTimeoutError::Disconnected) => unreachable!("this end holds a sender"),
+        };
+        for outcome in std::iter::once(first).chain(self.confirmations.try_iter()) {
+            note(outcome.map_err(Error::client(CLIENT))?);
+            self.unconfirmed -= 1;
+        }
+        Ok(())
+    }
+}
+
+impl Producer for StreamProducer {
+    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<()> {
+        let message = Message::builder().body(payload).build();
+        let confirm = self.confirm.clone();
+        let producer = &self.producers[partition as usize];
+        let sent = producer.send(message, move |result| {
+            let outcome = match result {
+                Ok(status) if status.confirmed() => Ok(sequence),
+                Ok(status) => Err(format!("record {sequence}: {:?}", status.status())),
+                Err(error) => Err(error.to_string()),
+            };
+            // The receiver is gone once the run has ended.
+            let _ = confirm.send(outcome);
+            ready(())
+        });
+        self.link.runtime.block_on(sent).map_err(Error::client(CLIENT))?;
+        self.unconfirmed += 1;
+        Ok(())
+    }
+
+    fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {
+        let asked = self.asked;
+        self.collect(wait, |sequence| {
+            if asked {
+                sequences.push(sequence);
+            }
+        })
+    }
+
+    fn flush(&mut self, wait: Duration) -> Result<bool> {
+        if self.asked {
+            return Ok(true);
+        }
+        self.collect(wait, drop)?;
+        Ok(self.unconfirmed == 0)
+    }
+}
+
+type Deliveries = BoxStream<'static, (u32, std::result::Result<Delivery, ConsumerDeliveryError>)>;
+
+struct StreamConsumer {
+    deliveries: SelectAll<Deliveries>,
+    link: Link,
+}
+
+impl Consumer for StreamConsumer {
+    fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
+        let deliveries = &mut self.deliveries;
+        let first = self.link.runtime.block_on(async { timeout(wait, deliveries.next()).await });
+        let mut next = first.unwrap_or(None);
+        for taken in 1.. {
+            let Some((partition, delivery)) = next else { break };
+            let delivery = delivery.map_err(Error::client(CLIENT))?;
+            receive(partition, delivery.message().data().unwrap_or_default());
+            if taken == RECEIVE_MAX {
+                break;
+            }
+            next = deliveries.next().now_or_never().flatten();
+        }
+        Ok(())
+    }
+}
