@@ -77,14 +77,18 @@ fn one() -> u32 {
     1
 }
 
-/// librdkafka's default.
+/// Records that librdkafka fetches ahead by default.
+pub const PREFETCH_RECORDS: u32 = 100_000;
+
+/// Bytes that librdkafka fetches at once by default.
+pub const PREFETCH_BYTES: u32 = 1 << 20;
+
 fn prefetch_records() -> u32 {
-    100_000
+    PREFETCH_RECORDS
 }
 
-/// librdkafka's default.
 fn prefetch_bytes() -> u32 {
-    1 << 20
+    PREFETCH_BYTES
 }
 
 impl Scenario {
@@ -145,19 +149,35 @@ impl Scenario {
 
     fn parse(text: &str) -> std::result::Result<Scenario, String> {
         let scenario: Scenario = toml::from_str(text).map_err(|error| error.to_string())?;
-        let checks = [
-            (scenario.records > 0, "records must be at least 1"),
-            (scenario.producers > 0, "producers must be at least 1"),
-            (scenario.partitions > 0, "partitions must be at least 1"),
-            (scenario.record_bytes >= HEADER_SIZE, "record_bytes must be at least 24"),
-            (scenario.rate.is_none_or(|rate| rate > 0.0), "rate must be more than 0"),
-            (scenario.rate.is_none() || scenario.window.is_none(), "rate and window exclude"),
-            (!scenario.durability.is_empty(), "durability must name a class"),
-        ];
-        match checks.iter().find(|(holds, _)| !holds) {
-            Some((_, reason)) => Err((*reason).to_owned()),
+        match scenario.nonsense() {
+            Some(reason) => Err(reason.to_owned()),
             None => Ok(scenario),
         }
+    }
+
+    /// The scenario, if it makes sense.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn checked(self) -> Result<Scenario> {
+        match self.nonsense() {
+            Some(reason) => Err(Error::Input(reason.to_owned())),
+            None => Ok(self),
+        }
+    }
+
+    /// Why it makes no sense, if so.
+    fn nonsense(&self) -> Option<&'static str> {
+        let checks = [
+            (self.records > 0, "records must be at least 1"),
+            (self.producers > 0, "producers must be at least 1"),
+            (self.partitions > 0, "partitions must be at least 1"),
+            (self.record_bytes >= HEADER_SIZE, "record_bytes must be at least 24"),
+            (self.rate.is_none_or(|rate| rate > 0.0), "rate must be more than 0"),
+            (self.rate.is_none() || self.window.is_none(), "rate and window exclude"),
+            (!self.durability.is_empty(), "durability must name a class"),
+        ];
+        checks.iter().find(|(holds, _)| !holds).map(|(_, reason)| *reason)
     }
 }
 

@@ -15,11 +15,18 @@ pub fn run(names: &[String], args: &RunArgs) -> Result<ExitCode> {
     let scenarios: Result<Vec<Scenario>> = names.iter().map(|name| Scenario::find(name)).collect();
     let scenarios = scenarios?.into_iter().map(|scenario| scenario.scaled(args.scale)).collect();
     let (systems, setting) = args.systems.resolve()?;
-    let plan = Plan { systems, scenarios, rounds: args.runs, out: args.out.clone(), setting };
+    run_plan(&Plan { systems, scenarios, rounds: args.runs, out: args.out.clone(), setting })
+}
+
+/// Runs a plan, writes its results, and prints the table.
+///
+/// # Errors
+/// If results cannot be written, or on Ctrl-C.
+pub fn run_plan(plan: &Plan) -> Result<ExitCode> {
     let results = plan.run()?;
-    page::write(&results, &args.out)?;
+    page::write(&results, &plan.out)?;
     print!("{}", table::of(&results));
-    println!("{}", args.out.join(page::FILE).display());
+    println!("{}", plan.out.join(page::FILE).display());
     let all_good =
         results.failures.is_empty() && results.results.iter().all(|outcome| outcome.verified);
     Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

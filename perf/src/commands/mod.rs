@@ -4,6 +4,7 @@
 
 mod compare;
 mod doctor;
+mod load;
 mod page;
 
 use crate::error::Result;
@@ -20,6 +21,8 @@ const EXAMPLES: &str = "Examples:
   pinion-perf paper --scale 0.02
   pinion-perf compare confirmed steady-1k --systems pinion,kafka --runs 5
   pinion-perf compare my-scenario.toml --out results
+  pinion-perf load both --bootstrap 127.0.0.1:9092 --records 5000000 --producers 4
+  pinion-perf compare confirmed --systems kafka --endpoint kafka=10.0.0.7:9092
   pinion-perf report results";
 
 /// Runs the same work on Pinion and on other brokers, measured and verified alike.
@@ -42,6 +45,8 @@ enum Command {
         #[command(flatten)]
         run: RunArgs,
     },
+    /// Work of one's own on any broker that speaks Kafka's protocol.
+    Load(load::LoadArgs),
     /// Makes the page again from the results in a folder.
     Report {
         /// The folder of a results.json.
@@ -63,6 +68,9 @@ struct SystemArgs {
     /// Pinion's program; this checkout's, built for release, if absent.
     #[arg(long, value_name = "FILE")]
     pinion: Option<PathBuf>,
+    /// A system that runs already, and where: it is not started, and its cost is not known.
+    #[arg(long = "endpoint", value_name = "SYSTEM=HOST:PORT", value_parser = endpoint)]
+    endpoints: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +98,7 @@ impl SystemArgs {
             data: self.data.clone(),
             cores,
             pinion: self.pinion.clone(),
+            endpoints: self.endpoints.iter().cloned().collect(),
         };
         Ok((systems::named(&self.systems)?, setting))
     }
@@ -104,6 +113,7 @@ pub fn main() -> ExitCode {
             compare::run(&scenarios, run)
         }
         Command::Compare { scenarios, run } => compare::run(scenarios, run),
+        Command::Load(load) => load::run(load),
         Command::Report { folder } => page::run(folder),
         Command::Doctor(systems) => doctor::run(systems),
     });
@@ -113,6 +123,19 @@ pub fn main() -> ExitCode {
             eprintln!("pinion-perf: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn endpoint(text: &str) -> std::result::Result<(String, String), String> {
+    let (system, address) = text.split_once('=').ok_or("SYSTEM=HOST:PORT is expected")?;
+    systems::named(&[system.to_owned()]).map_err(|error| error.to_string())?;
+    Ok((system.to_owned(), endpoint_address(address)?))
+}
+
+fn endpoint_address(text: &str) -> std::result::Result<String, String> {
+    match text.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) {
+        Some((host, Ok(_))) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("{text} is no address: HOST:PORT is expected")),
     }
 }
 

@@ -8,6 +8,7 @@ use futures_util::stream::{SelectAll, select_all};
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::{FieldTable, ShortString};
 use lapin::{
@@ -32,9 +33,9 @@ pub struct AmqpBroker {
 }
 
 impl AmqpBroker {
-    /// The broker at this port of 127.0.0.1, with RabbitMQ's own first user.
-    pub fn new(port: u16) -> AmqpBroker {
-        AmqpBroker { uri: format!("amqp://guest:guest@127.0.0.1:{port}/%2f") }
+    /// The broker at `HOST:PORT`, with RabbitMQ's own first user.
+    pub fn new(address: &str) -> AmqpBroker {
+        AmqpBroker { uri: format!("amqp://guest:guest@{address}/%2f") }
     }
 
     /// Whether it lets a client connect.
@@ -119,6 +120,15 @@ impl Broker for AmqpBroker {
                 .boxed()
         });
         Ok(Box::new(AmqpConsumer { deliveries: select_all(streams), link }))
+    }
+
+    fn delete_topic(&self, topic: &Topic) -> Result<()> {
+        let link = self.connect()?;
+        for queue in queues(topic) {
+            let deleted = link.channel.queue_delete(queue, QueueDeleteOptions::default());
+            link.runtime.block_on(deleted).map_err(Error::client(CLIENT))?;
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
 use crate::error::{Error, Result};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -37,6 +37,10 @@ impl KafkaBroker {
         client.is_ok_and(|client| client.fetch_metadata(None, Duration::from_secs(2)).is_ok())
     }
 
+    fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
+        self.config().create().map_err(Error::client(CLIENT))
+    }
+
     fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap);
@@ -45,21 +49,26 @@ impl KafkaBroker {
     }
 }
 
+/// Waits for what an administrator asked for; every topic must have succeeded.
+fn block_on(
+    asked: impl Future<Output = std::result::Result<Vec<TopicResult>, KafkaError>>,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(Error::io("tokio"))?;
+    for result in runtime.block_on(asked).map_err(Error::client(CLIENT))? {
+        result.map_err(|(name, code)| Error::client(CLIENT)(format!("{name}: {code}")))?;
+    }
+    Ok(())
+}
+
 impl Broker for KafkaBroker {
     fn create_topic(&self, topic: &Topic) -> Result<()> {
-        let admin: AdminClient<DefaultClientContext> =
-            self.config().create().map_err(Error::client(CLIENT))?;
+        let admin = self.admin()?;
         let flush = if topic.durability == Durability::Fsync { "1" } else { NEVER };
         let partitions = i32::try_from(topic.partitions).unwrap_or(i32::MAX);
         let wanted = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(1))
             .set("flush.messages", flush);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(Error::io("tokio"))?;
-        let created = runtime.block_on(admin.create_topics([&wanted], &AdminOptions::new()));
-        for result in created.map_err(Error::client(CLIENT))? {
-            result.map_err(|(name, code)| Error::client(CLIENT)(format!("{name}: {code}")))?;
-        }
-        Ok(())
+        block_on(admin.create_topics([&wanted], &AdminOptions::new()))
     }
 
     fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>> {
@@ -94,6 +103,11 @@ impl Broker for KafkaBroker {
         }
         consumer.assign(&partitions).map_err(Error::client(CLIENT))?;
         Ok(Box::new(KafkaConsumer { consumer }))
+    }
+
+    fn delete_topic(&self, topic: &Topic) -> Result<()> {
+        let admin = self.admin()?;
+        block_on(admin.delete_topics(&[&topic.name], &AdminOptions::new()))
     }
 }
 

@@ -76,6 +76,8 @@ pub trait Broker: Send + Sync {
     fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>>;
     /// Connects a consumer of all partitions, from the first record on.
     fn consumer(&self, topic: &Topic, options: ConsumerOptions) -> Result<Box<dyn Consumer>>;
+    /// Removes a topic, with all that is in it.
+    fn delete_topic(&self, topic: &Topic) -> Result<()>;
 }
 
 /// One producer's connection, used by one thread.

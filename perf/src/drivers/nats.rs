@@ -29,9 +29,9 @@ pub struct NatsBroker {
 }
 
 impl NatsBroker {
-    /// The server at this port of 127.0.0.1.
-    pub fn new(port: u16) -> NatsBroker {
-        NatsBroker { address: format!("nats://127.0.0.1:{port}") }
+    /// The server at `HOST:PORT`.
+    pub fn new(address: &str) -> NatsBroker {
+        NatsBroker { address: format!("nats://{address}") }
     }
 
     /// Whether it lets a client connect; by then JetStream is up.
@@ -106,6 +106,12 @@ impl Broker for NatsBroker {
             consumer.messages().await.map_err(Error::client(CLIENT))
         })?;
         Ok(Box::new(NatsConsumer { deliveries, link }))
+    }
+
+    fn delete_topic(&self, topic: &Topic) -> Result<()> {
+        let link = self.connect()?;
+        let deleted = link.runtime.block_on(link.context.delete_stream(&topic.name));
+        deleted.map(drop).map_err(Error::client(CLIENT))
     }
 }
 

@@ -35,13 +35,13 @@ pub struct Program {
 #[derive(Debug)]
 pub struct OpenWireBroker {
     program: Program,
-    port: u16,
+    address: String,
 }
 
 impl OpenWireBroker {
-    /// The broker at this port of 127.0.0.1.
-    pub fn new(program: Program, port: u16) -> OpenWireBroker {
-        OpenWireBroker { program, port }
+    /// The broker at `HOST:PORT`.
+    pub fn new(program: Program, address: &str) -> OpenWireBroker {
+        OpenWireBroker { program, address: address.to_owned() }
     }
 
     fn spawn(&self, role: &str, topic: &Topic, option: &str) -> Result<Pipes> {
@@ -49,7 +49,7 @@ impl OpenWireBroker {
         let mut command = Command::new("java");
         command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
         command.arg("-cp").arg(&self.program.class_path).arg(self.program.class);
-        command.args([role, &self.port.to_string(), &topic.name, &persistent.to_string(), option]);
+        command.args([role, &self.address, &topic.name, &persistent.to_string(), option]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(Error::io("java"))?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
@@ -107,6 +107,11 @@ impl Broker for OpenWireBroker {
         let (sender, records) = sync_channel(AHEAD_MAX);
         thread::spawn(move || read_records(output, &sender));
         Ok(Box::new(OpenWireConsumer { records, _guard: guard }))
+    }
+
+    /// Reading has emptied the queue, and an empty one is no more than a name.
+    fn delete_topic(&self, _: &Topic) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -23,13 +23,22 @@ const RECEIVE_MAX: usize = 1024;
 /// A broker that speaks the stream protocol.
 #[derive(Debug)]
 pub struct StreamBroker {
+    host: String,
     port: u16,
 }
 
 impl StreamBroker {
-    /// The broker at this port of 127.0.0.1, with RabbitMQ's own first user.
-    pub fn new(port: u16) -> StreamBroker {
-        StreamBroker { port }
+    /// The broker at `HOST:PORT`, with RabbitMQ's own first user.
+    ///
+    /// # Errors
+    /// If that is no address.
+    pub fn new(address: &str) -> Result<StreamBroker> {
+        let parts = address.rsplit_once(':');
+        let parts = parts.and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
+        let (host, port) = parts.ok_or_else(|| {
+            Error::Input(format!("{address} is no address: HOST:PORT is expected"))
+        })?;
+        Ok(StreamBroker { host, port })
     }
 
     /// Whether it lets a client connect.
@@ -43,7 +52,7 @@ impl StreamBroker {
             .enable_all()
             .build()
             .map_err(Error::io("tokio"))?;
-        let builder = Environment::builder().host("127.0.0.1").port(self.port);
+        let builder = Environment::builder().host(&self.host).port(self.port);
         let environment = runtime.block_on(builder.build()).map_err(Error::client(CLIENT))?;
         Ok(Link { environment, runtime })
     }
@@ -98,6 +107,15 @@ impl Broker for StreamBroker {
             deliveries.push(consumer.map(move |delivery| (partition, delivery)).boxed());
         }
         Ok(Box::new(StreamConsumer { deliveries: select_all(deliveries), link }))
+    }
+
+    fn delete_topic(&self, topic: &Topic) -> Result<()> {
+        let link = self.connect()?;
+        for stream in streams(topic) {
+            let deleted = link.runtime.block_on(link.environment.delete_stream(&stream));
+            deleted.map_err(Error::client(CLIENT))?;
+        }
+        Ok(())
     }
 }
 

@@ -20,11 +20,19 @@ impl Cores {
     /// # Errors
     /// If the system does not say which they are.
     pub fn split() -> Result<Cores> {
-        let allowed = sched_getaffinity(None).map_err(|e| Error::io("CPU affinity")(e.into()))?;
-        let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
+        let all = allowed()?;
         let (broker, client) = all.split_at(all.len() / 2);
         let broker = if broker.is_empty() { client } else { broker };
         Ok(Cores { broker: broker.to_vec(), client: client.to_vec() })
+    }
+
+    /// All cores that this process may use, for broker and clients alike.
+    ///
+    /// # Errors
+    /// If the system does not say which they are.
+    pub fn all() -> Result<Cores> {
+        let all = allowed()?;
+        Ok(Cores { broker: all.clone(), client: all })
     }
 
     /// Moves the calling thread, and those that it starts from here on, to the clients' cores.
@@ -46,6 +54,11 @@ impl Cores {
         self.enter_client()?;
         child
     }
+}
+
+fn allowed() -> Result<Vec<usize>> {
+    let allowed = sched_getaffinity(None).map_err(|e| Error::io("CPU affinity")(e.into()))?;
+    Ok((0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect())
 }
 
 fn enter(cores: &[usize]) -> Result<()> {

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -21,7 +21,8 @@ const LOG_TAIL_LINES: usize = 20;
 /// A running broker. Dropping it kills its process group and removes its directory.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
+    /// Absent if somebody else runs the broker.
+    child: Option<Child>,
     log: PathBuf,
     /// Helpers, such as a port mapper, that must outlive the broker.
     _helpers: Vec<Server>,
@@ -37,7 +38,7 @@ impl Server {
     pub fn start(command: &mut Command, directory: TempDir, cores: &Cores) -> Result<Server> {
         let log = directory.path().join("output.log");
         let child = spawn(command, &log, cores)?;
-        Ok(Server { child, log, _helpers: Vec::new(), _directory: Some(directory) })
+        Ok(Server { child: Some(child), log, _helpers: Vec::new(), _directory: Some(directory) })
     }
 
     /// Starts a program that a broker in the directory of `log` needs.
@@ -46,7 +47,22 @@ impl Server {
     /// If it cannot be started.
     pub fn start_helper(command: &mut Command, log: &Path, cores: &Cores) -> Result<Server> {
         let child = spawn(command, log, cores)?;
-        Ok(Server { child, log: log.to_owned(), _helpers: Vec::new(), _directory: None })
+        Ok(Server {
+            child: Some(child),
+            log: log.to_owned(),
+            _helpers: Vec::new(),
+            _directory: None,
+        })
+    }
+
+    /// A broker that somebody else runs: nothing is known of its cost, and it is left running.
+    pub fn elsewhere() -> Server {
+        Server { child: None, log: PathBuf::new(), _helpers: Vec::new(), _directory: None }
+    }
+
+    /// Whether somebody else runs it.
+    pub fn is_elsewhere(&self) -> bool {
+        self.child.is_none()
     }
 
     /// Keeps a helper as long as this server.
@@ -62,7 +78,7 @@ impl Server {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             interrupt::check()?;
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Some(status) = self.ended() {
                 return Err(Error::Start(format!("{status}\n{}", self.log_tail())));
             }
             if is_ready() {
@@ -81,15 +97,19 @@ impl Server {
     /// # Errors
     /// [`Error::Died`] with the end of its log.
     pub fn check_alive(&mut self) -> Result<()> {
-        match self.child.try_wait() {
-            Ok(Some(status)) => Err(Error::Died(format!("{status}\n{}", self.log_tail()))),
-            _ => Ok(()),
+        match self.ended() {
+            Some(status) => Err(Error::Died(format!("{status}\n{}", self.log_tail()))),
+            None => Ok(()),
         }
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().ok().flatten()
     }
 
     /// What its processes cost so far.
     pub fn usage(&self) -> Usage {
-        Usage::of_group(self.child.id())
+        self.child.as_ref().map_or_else(Usage::default, |child| Usage::of_group(child.id()))
     }
 
     /// The last lines that the processes printed.
@@ -103,12 +123,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let Some(child) = &mut self.child else { return };
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         if let Some(group) = group {
             // The data goes away with the directory: there is nothing to shut down cleanly for.
             let _ = kill_process_group(group, Signal::KILL);
         }
-        let _ = self.child.wait();
+        let _ = child.wait();
     }
 }
 

@@ -4,10 +4,11 @@ use super::measure::{self, Measured};
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
 use crate::host::interrupt;
+use crate::host::server::Server;
 use crate::host::stamp::Stamp;
 use crate::results::{Failure, Figures, Outcome, Results};
 use crate::scenario::Scenario;
-use crate::systems::{Setting, System};
+use crate::systems::{Running, Setting, System};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fs;
@@ -76,7 +77,10 @@ impl Plan {
             interrupt::check()?;
             let bar = bar(system.name());
             bar.set_message("installing");
-            let installed = system.install(&self.setting);
+            let installed = match self.setting.endpoints.get(system.name()) {
+                Some(address) => Ok(format!("at {address}")),
+                None => system.install(&self.setting),
+            };
             bar.finish_and_clear();
             match installed {
                 Ok(version) => {
@@ -97,12 +101,21 @@ impl Plan {
         Ok(lanes)
     }
 
+    /// Starts a system, or connects to where it runs already.
+    fn start(&self, lane: &Lane) -> Result<Running> {
+        let Some(address) = self.setting.endpoints.get(lane.system.name()) else {
+            return lane.system.start(&self.setting, lane.durability);
+        };
+        let broker = lane.system.connect(&self.setting, address)?;
+        Ok(Running { server: Server::elsewhere(), broker })
+    }
+
     /// Starts a system, runs every scenario of its class on it, and stops it.
     fn run_lane(&self, lane: &mut Lane, round: u32, results: &mut Results) -> Result<()> {
         interrupt::check()?;
         let bar = bar(lane.system.name());
         bar.set_message("starting");
-        let mut running = match lane.system.start(&self.setting, lane.durability) {
+        let mut running = match self.start(lane) {
             Ok(running) => running,
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => {

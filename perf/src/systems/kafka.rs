@@ -2,8 +2,8 @@
 //! start script.
 
 use super::{Running, Setting, System};
-use crate::drivers::Durability;
 use crate::drivers::kafka::KafkaBroker;
+use crate::drivers::{Broker, Durability};
 use crate::error::{Error, Result};
 use crate::host::server::{self, Server};
 use crate::host::{install, ports};
@@ -63,6 +63,10 @@ impl System for Kafka {
         let broker = KafkaBroker::new(format!("127.0.0.1:{port}"));
         server.await_ready(|| broker.answers())?;
         Ok(Running { server, broker: Box::new(broker) })
+    }
+
+    fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
+        Ok(Box::new(KafkaBroker::new(address.to_owned())))
     }
 
     fn settings(&self, durability: Durability) -> String {

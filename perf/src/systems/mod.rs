@@ -4,6 +4,7 @@
 //! Imports `host`, `drivers` and `error`. Never here: what is measured, or how.
 
 pub mod activemq;
+pub mod endpoint;
 pub mod kafka;
 pub mod nats;
 pub mod pinion;
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::host::cores::Cores;
 use crate::host::install::Installs;
 use crate::host::server::Server;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What systems need to be installed and started.
@@ -27,6 +29,8 @@ pub struct Setting {
     pub cores: Cores,
     /// Pinion's program, unless the one of this checkout is meant.
     pub pinion: Option<PathBuf>,
+    /// Where systems run already, by their names; the others are started.
+    pub endpoints: BTreeMap<String, String>,
 }
 
 /// A system under test.
@@ -39,13 +43,15 @@ pub trait System: Sync {
     fn install(&self, setting: &Setting) -> Result<String>;
     /// Starts it, empty.
     fn start(&self, setting: &Setting, durability: Durability) -> Result<Running>;
+    /// Clients' way to one that runs already, at `HOST:PORT`.
+    fn connect(&self, setting: &Setting, address: &str) -> Result<Box<dyn Broker>>;
     /// The settings that make its acknowledgements mean this class, for the report.
     fn settings(&self, durability: Durability) -> String;
 }
 
 /// A system that runs until this is dropped.
 pub struct Running {
-    /// Its process.
+    /// Its process, if it is ours.
     pub server: Server,
     /// Its clients' way in.
     pub broker: Box<dyn Broker>,

@@ -1,8 +1,8 @@
 //! NATS JetStream: Debian's package, unpacked into a folder and never installed.
 
 use super::{Running, Setting, System};
-use crate::drivers::Durability;
 use crate::drivers::nats::NatsBroker;
+use crate::drivers::{Broker, Durability};
 use crate::error::Result;
 use crate::host::install::Installs;
 use crate::host::ports;
@@ -38,9 +38,13 @@ impl System for Nats {
         command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream"]);
         command.arg("--store_dir").arg(directory.path().join("data"));
         let mut server = Server::start(&mut command, directory, &setting.cores)?;
-        let broker = NatsBroker::new(port);
+        let broker = NatsBroker::new(&format!("127.0.0.1:{port}"));
         server.await_ready(|| ports::is_open(port) && broker.answers())?;
         Ok(Running { server, broker: Box::new(broker) })
+    }
+
+    fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
+        Ok(Box::new(NatsBroker::new(address)))
     }
 
     fn settings(&self, durability: Durability) -> String {

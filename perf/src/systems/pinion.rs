@@ -1,8 +1,8 @@
 //! Pinion: the checkout's own, built for release, or a program that is named.
 
 use super::{Running, Setting, System};
-use crate::drivers::Durability;
 use crate::drivers::kafka::KafkaBroker;
+use crate::drivers::{Broker, Durability};
 use crate::error::{Error, Result};
 use crate::host::server::{self, Server};
 use crate::host::{install, ports};
@@ -46,6 +46,10 @@ impl System for Pinion {
         let broker = KafkaBroker::new(bootstrap);
         server.await_ready(|| broker.answers())?;
         Ok(Running { server, broker: Box::new(broker) })
+    }
+
+    fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
+        Ok(Box::new(KafkaBroker::new(address.to_owned())))
     }
 
     fn settings(&self, durability: Durability) -> String {

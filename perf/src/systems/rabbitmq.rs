@@ -5,9 +5,9 @@
 //! its own.
 
 use super::{Running, Setting, System};
-use crate::drivers::Durability;
 use crate::drivers::amqp::AmqpBroker;
 use crate::drivers::streams::StreamBroker;
+use crate::drivers::{Broker, Durability};
 use crate::error::{Error, Result};
 use crate::host::install::Installs;
 use crate::host::ports;
@@ -62,9 +62,13 @@ impl System for RabbitMq {
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
         let port = ports::free()?;
         let mut server = start_node(setting, port, "[].", "")?;
-        let broker = AmqpBroker::new(port);
+        let broker = AmqpBroker::new(&format!("127.0.0.1:{port}"));
         server.await_ready(|| ports::is_open(port) && broker.answers())?;
         Ok(Running { server, broker: Box::new(broker) })
+    }
+
+    fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
+        Ok(Box::new(AmqpBroker::new(address)))
     }
 
     fn settings(&self, durability: Durability) -> String {
@@ -103,9 +107,13 @@ impl System for RabbitMqStreams {
              stream.advertised_host = 127.0.0.1\nstream.advertised_port = {port}\n"
         );
         let mut server = start_node(setting, ports::free()?, "[rabbitmq_stream].", &listener)?;
-        let broker = StreamBroker::new(port);
+        let broker = StreamBroker::new(&format!("127.0.0.1:{port}"))?;
         server.await_ready(|| ports::is_open(port) && broker.answers())?;
         Ok(Running { server, broker: Box::new(broker) })
+    }
+
+    fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
+        Ok(Box::new(StreamBroker::new(address)?))
     }
 
     fn settings(&self, _: Durability) -> String {

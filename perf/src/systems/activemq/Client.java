@@ -29,9 +29,9 @@ public final class Client {
 
     private Client() {}
 
-    /** Arguments: produce or consume, port, queue, persistent, confirm or prefetch. */
+    /** Arguments: produce or consume, host:port, queue, persistent, confirm or prefetch. */
     public static void main(String[] arguments) throws Exception {
-        String uri = "tcp://127.0.0.1:" + arguments[1];
+        String uri = "tcp://" + arguments[1];
         ActiveMQConnectionFactory factory = new ActiveMQConnectionFactory(uri);
         factory.setUseAsyncSend(true);
         boolean produces = arguments[0].equals("produce");

@@ -2,8 +2,8 @@
 //! shipped `activemq.xml` does, `Client.java` is its side of the driver `openwire`.
 
 use super::{Running, Setting, System};
-use crate::drivers::Durability;
 use crate::drivers::openwire::{OpenWireBroker, Program};
+use crate::drivers::{Broker, Durability};
 use crate::error::Result;
 use crate::host::server::{self, Server};
 use crate::host::{install, ports};
@@ -49,8 +49,13 @@ impl System for ActiveMq {
         command.current_dir(directory.path());
         let mut server = Server::start(&mut command, directory, &setting.cores)?;
         server.await_ready(|| ports::is_open(port))?;
-        let broker = OpenWireBroker::new(Program { class_path, class: "Client" }, port);
-        Ok(Running { server, broker: Box::new(broker) })
+        let broker = self.connect(setting, &format!("127.0.0.1:{port}"))?;
+        Ok(Running { server, broker })
+    }
+
+    fn connect(&self, setting: &Setting, address: &str) -> Result<Box<dyn Broker>> {
+        let program = Program { class_path: class_path(setting)?, class: "Client" };
+        Ok(Box::new(OpenWireBroker::new(program, address)))
     }
 
     fn settings(&self, durability: Durability) -> String {
