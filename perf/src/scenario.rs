@@ -9,14 +9,18 @@ use std::fs;
 use std::path::Path;
 
 /// The scenarios that come with the program.
-const BUILT_IN: [&str; 7] = [
+const BUILT_IN: [&str; 11] = [
     include_str!("../scenarios/paper-produce-batch-1.toml"),
     include_str!("../scenarios/paper-produce-batch-50.toml"),
     include_str!("../scenarios/paper-consume.toml"),
     include_str!("../scenarios/confirmed.toml"),
     include_str!("../scenarios/steady-1k.toml"),
     include_str!("../scenarios/batches-1k.toml"),
-    include_str!("../scenarios/producers-50.toml"),
+    include_str!("../scenarios/saturation.toml"),
+    include_str!("../scenarios/partitions.toml"),
+    include_str!("../scenarios/producers.toml"),
+    include_str!("../scenarios/spread-small.toml"),
+    include_str!("../scenarios/fan-out.toml"),
 ];
 
 /// The paper's own experiment: figures 4 and 5.
@@ -33,6 +37,20 @@ pub enum Kind {
     Produce,
     /// Reading what was written before.
     Consume,
+    /// Reading while it is written: the latency is from end to end.
+    FanOut,
+}
+
+/// A field that takes several values, one after the other: each makes a scenario of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vary {
+    /// Values of `rate`.
+    Rate(Vec<f64>),
+    /// Values of `partitions`.
+    Partitions(Vec<u32>),
+    /// Values of `producers`.
+    Producers(Vec<u32>),
 }
 
 /// One piece of work, the same for every system.
@@ -57,6 +75,11 @@ pub struct Scenario {
     /// Partitions of the topic.
     #[serde(default = "one")]
     pub partitions: u32,
+    /// Readers that each read everything while it is written; for [`Kind::FanOut`].
+    #[serde(default = "one")]
+    pub readers: u32,
+    /// The field that takes several values.
+    pub vary: Option<Vary>,
     /// Records in a batch at most; left to the client library if absent.
     pub batch: Option<u32>,
     /// Whether producers wait for confirmations.
@@ -92,11 +115,46 @@ fn prefetch_bytes() -> u32 {
 }
 
 impl Scenario {
-    /// The scenario of a built-in name or in a file.
+    /// The scenarios of a built-in name or in a file: one, or one for each value of what it
+    /// varies.
     ///
     /// # Errors
     /// If there is neither, or the file is not a scenario.
-    pub fn find(name: &str) -> Result<Scenario> {
+    pub fn find(name: &str) -> Result<Vec<Scenario>> {
+        Scenario::find_one(name).map(Scenario::expanded)
+    }
+
+    fn expanded(mut self) -> Vec<Scenario> {
+        let variants: Vec<(String, Scenario)> = match self.vary.take() {
+            None => return vec![self],
+            Some(Vary::Rate(rates)) => {
+                let with = |rate: f64| {
+                    (format!("rate-{rate}"), Scenario { rate: Some(rate), ..self.clone() })
+                };
+                rates.into_iter().map(with).collect()
+            }
+            Some(Vary::Partitions(counts)) => {
+                let with = |partitions| {
+                    (format!("partitions-{partitions}"), Scenario { partitions, ..self.clone() })
+                };
+                counts.into_iter().map(with).collect()
+            }
+            Some(Vary::Producers(counts)) => {
+                let with = |producers| {
+                    (format!("producers-{producers}"), Scenario { producers, ..self.clone() })
+                };
+                counts.into_iter().map(with).collect()
+            }
+        };
+        let named = variants.into_iter().map(|(what, scenario)| Scenario {
+            name: format!("{}-{what}", self.name),
+            title: format!("{}: {}", self.title, what.replace('-', " ")),
+            ..scenario
+        });
+        named.collect()
+    }
+
+    fn find_one(name: &str) -> Result<Scenario> {
         let built_in = all().into_iter().find(|scenario| scenario.name == name);
         if let Some(scenario) = built_in {
             return Ok(scenario);
@@ -172,6 +230,7 @@ impl Scenario {
             (self.records > 0, "records must be at least 1"),
             (self.producers > 0, "producers must be at least 1"),
             (self.partitions > 0, "partitions must be at least 1"),
+            (self.readers > 0, "readers must be at least 1"),
             (self.record_bytes >= HEADER_SIZE, "record_bytes must be at least 24"),
             (self.rate.is_none_or(|rate| rate > 0.0), "rate must be more than 0"),
             (self.rate.is_none() || self.window.is_none(), "rate and window exclude"),
@@ -195,9 +254,17 @@ mod tests {
     fn built_in_scenarios_are_found() {
         assert_eq!(all().len(), BUILT_IN.len());
         for name in PAPER {
-            assert_eq!(Scenario::find(name).expect("a built-in scenario").name, name);
+            assert_eq!(Scenario::find(name).expect("a built-in scenario")[0].name, name);
         }
         assert!(Scenario::find("nonsense").is_err());
+    }
+
+    #[test]
+    fn a_varied_scenario_is_one_for_each_value() {
+        let scenarios = Scenario::find("partitions").expect("a built-in scenario");
+        let counts: Vec<u32> = scenarios.iter().map(|scenario| scenario.partitions).collect();
+        assert_eq!(counts, [1, 100, 1000, 5000]);
+        assert_eq!(scenarios[1].name, "partitions-partitions-100");
     }
 
     #[test]

@@ -12,8 +12,9 @@ use std::process::ExitCode;
 /// # Errors
 /// If a scenario or system is not known, results cannot be written, or on Ctrl-C.
 pub fn run(names: &[String], args: &RunArgs) -> Result<ExitCode> {
-    let scenarios: Result<Vec<Scenario>> = names.iter().map(|name| Scenario::find(name)).collect();
-    let scenarios = scenarios?.into_iter().map(|scenario| scenario.scaled(args.scale)).collect();
+    let found: Result<Vec<_>> = names.iter().map(|name| Scenario::find(name)).collect();
+    let scenarios = found?.into_iter().flatten();
+    let scenarios = scenarios.map(|scenario| scenario.scaled(args.scale)).collect();
     let (systems, setting) = args.systems.resolve()?;
     run_plan(&Plan { systems, scenarios, rounds: args.runs, out: args.out.clone(), setting })
 }

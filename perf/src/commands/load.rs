@@ -116,6 +116,8 @@ fn scenario(args: &LoadArgs, kind: Kind, name: &str) -> Result<Scenario> {
         record_bytes: *record_bytes,
         producers: *producers,
         partitions: *partitions,
+        readers: 1,
+        vary: None,
         batch: args.batch,
         confirm: !args.no_acks,
         window: args.window,

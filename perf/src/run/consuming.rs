@@ -3,6 +3,7 @@
 use super::{Shared, Watchdog};
 use crate::drivers::Consumer;
 use crate::error::Result;
+use crate::work::latency::LatencySeries;
 use crate::work::verifier::{Verdict, Verifier};
 use std::time::Duration;
 
@@ -19,13 +20,23 @@ pub struct Consumed {
     pub verdict: Verdict,
     /// When the first and the last record came.
     pub span: (Duration, Duration),
+    /// From the time at which a record was due to be sent to its coming, if both have one clock.
+    pub latency: LatencySeries,
 }
 
 /// Reads until every record that was sent came back, or no more come.
 ///
+/// Latencies are noted if `is_live`: producers send meanwhile, by the same clock.
+///
 /// # Errors
 /// If the client fails, nothing comes at all, or the run is stopped.
-pub fn run(consumer: &mut dyn Consumer, sent: &[u64], shared: &Shared) -> Result<Consumed> {
+pub fn run(
+    consumer: &mut dyn Consumer,
+    sent: &[u64],
+    shared: &Shared,
+    is_live: bool,
+) -> Result<Consumed> {
+    let mut latency = LatencySeries::default();
     let mut verifier = Verifier::new(sent);
     let mut span: Option<(Duration, Duration)> = None;
     let watchdog = Watchdog::new(shared.now());
@@ -37,7 +48,11 @@ pub fn run(consumer: &mut dyn Consumer, sent: &[u64], shared: &Shared) -> Result
                 span = Some((now, now));
             }
             received += 1;
-            verifier.receive(partition, payload);
+            let origin = verifier.receive(partition, payload);
+            if let Some(origin) = origin.filter(|_| is_live) {
+                let now = shared.now();
+                latency.record(now, now.saturating_sub(origin.due));
+            }
         })?;
         shared.advance(received);
         shared.check()?;
@@ -55,7 +70,7 @@ pub fn run(consumer: &mut dyn Consumer, sent: &[u64], shared: &Shared) -> Result
             verifier.receive(partition, payload);
         })?;
     }
-    Ok(Consumed { verdict: verifier.finish(), span: span.unwrap_or_default() })
+    Ok(Consumed { verdict: verifier.finish(), span: span.unwrap_or_default(), latency })
 }
 
 #[cfg(test)]
@@ -93,10 +108,10 @@ mod tests {
         for spoil in spoil {
             let mut spoiled = records(100);
             spoil(&mut spoiled);
-            let consumed = run(&mut Canned(spoiled), &[100], &Shared::start());
+            let consumed = run(&mut Canned(spoiled), &[100], &Shared::start(), false);
             assert!(!consumed.expect("the driver delivers").verdict.is_clean());
         }
-        let consumed = run(&mut Canned(records(100)), &[100], &Shared::start());
+        let consumed = run(&mut Canned(records(100)), &[100], &Shared::start(), false);
         assert!(consumed.expect("the driver delivers").verdict.is_clean());
     }
 }

@@ -1,10 +1,8 @@
 //! One scenario on one running system: warm up, write, read back, and what that cost.
 
-use super::Shared;
-use super::consuming::{self, Consumed};
-use super::producing::{self, Assignment, Produced};
-use crate::drivers::{Broker, ConsumerOptions, Durability, Topic};
-use crate::error::{Error, Result};
+use super::phases::{self, Phase};
+use crate::drivers::{ConsumerOptions, Durability, Topic};
+use crate::error::Result;
 use crate::host::interrupt;
 use crate::host::server::Server;
 use crate::host::usage::Usage;
@@ -12,7 +10,7 @@ use crate::results::{Figures, Run};
 use crate::scenario::{Kind, Scenario};
 use crate::systems::Running;
 use crate::work::latency::LatencySeries;
-use crate::work::pacer::Pacer;
+use crate::work::verifier::Verdict;
 use indicatif::ProgressBar;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +18,6 @@ use std::time::{Duration, Instant};
 /// The part of the work that is done once more before it, on a topic of its own.
 const WARM_UP_PART: f64 = 0.1;
 const WARM_UP_RECORDS_MIN: f64 = 20_000.0;
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// A broker that uses less of a core than this has digested what it was given.
 const SETTLED_CPU: f64 = 0.1;
 const SETTLE_INTERVAL: Duration = Duration::from_millis(200);
@@ -83,110 +80,76 @@ fn once(
     topic: &Topic,
     bar: &ProgressBar,
 ) -> Result<Measured> {
+    running.broker.create_topic(topic)?;
+    let measured = match scenario.kind {
+        Kind::FanOut => fan_out(running, scenario, topic, bar),
+        Kind::Produce | Kind::Consume => one_after_the_other(running, scenario, topic, bar),
+    }?;
+    if running.server.is_elsewhere() {
+        running.broker.delete_topic(topic)?;
+    }
+    Ok(measured)
+}
+
+fn one_after_the_other(
+    running: &mut Running,
+    scenario: &Scenario,
+    topic: &Topic,
+    bar: &ProgressBar,
+) -> Result<Measured> {
     let Running { server, broker } = running;
-    broker.create_topic(topic)?;
+    let mut phase = Phase { broker: broker.as_ref(), scenario, topic, bar };
     let (written, produced) = costing(server, |server| {
-        let produced = produce(server, broker.as_ref(), scenario, topic, bar)?;
-        Ok((span_of(&produced), produced))
+        let produced = phase.produce(server)?;
+        Ok((phases::span_of(&produced), produced))
     })?;
     let options = match scenario.kind {
-        Kind::Produce => VERIFYING,
         Kind::Consume => scenario.consumer_options(),
+        Kind::Produce | Kind::FanOut => VERIFYING,
     };
     let (read, consumed) = costing(server, |server| {
-        let consumed = consume(server, broker.as_ref(), scenario, topic, options, bar)?;
+        let consumed = phase.consume(server, options)?;
         Ok((consumed.span.1 - consumed.span.0, consumed))
     })?;
-    if server.is_elsewhere() {
-        broker.delete_topic(topic)?;
-    }
-    let (mut latency, mut from_send) = (LatencySeries::default(), LatencySeries::default());
-    for produced in &produced {
-        latency.merge(&produced.latency);
-        from_send.merge(&produced.latency_from_send);
-    }
-    let mut figures = match scenario.kind {
-        Kind::Produce => figures(scenario, &written),
-        Kind::Consume => figures(scenario, &read),
-    };
+    let cost = if scenario.kind == Kind::Consume { &read } else { &written };
+    let mut figures = figures(scenario, scenario.records, cost);
+    let mut latency = LatencySeries::default();
     if scenario.kind == Kind::Produce {
+        latency = merged(produced.iter().map(|produced| &produced.latency));
+        let from_send = merged(produced.iter().map(|produced| &produced.latency_from_send));
         figures.latency_us = latency.percentiles();
         figures.latency_from_send_us = from_send.percentiles();
     }
     Ok(Measured { run: Run { figures, verification: consumed.verdict }, latency })
 }
 
-fn produce(
-    server: &mut Server,
-    broker: &dyn Broker,
+/// Everything at once: the rate counts what readers got, all of them together.
+fn fan_out(
+    running: &mut Running,
     scenario: &Scenario,
     topic: &Topic,
     bar: &ProgressBar,
-) -> Result<Vec<Produced>> {
-    let mut producers = Vec::new();
-    for _ in 0..scenario.producers {
-        producers.push(broker.producer(topic, scenario.producer_options())?);
-    }
-    let assignment = |producer: u32| Assignment {
-        producer,
-        pacer: Pacer::new(scenario.pace(), scenario.share(producer)),
-        partitions: scenario.partitions,
-        record_bytes: scenario.record_bytes,
-        confirm: scenario.confirm,
-    };
-    begin(bar, "writing", scenario.records);
-    let shared = Shared::start();
-    thread::scope(|scope| {
-        let threads = (0..).zip(&mut producers).map(|(number, producer)| {
-            let (shared, assignment) = (&shared, assignment(number));
-            scope.spawn(move || producing::run(producer.as_mut(), assignment, shared))
-        });
-        let threads: Vec<_> = threads.collect();
-        let is_finished = || threads.iter().all(thread::ScopedJoinHandle::is_finished);
-        let watched = watch(server, &shared, bar, is_finished);
-        let results = threads.into_iter().map(|thread| thread.join());
-        let results: Result<Vec<Produced>> =
-            results.map(|result| result.unwrap_or_else(|_| Err(panicked()))).collect();
-        watched.and(results)
-    })
+) -> Result<Measured> {
+    let Running { server, broker } = running;
+    let mut phase = Phase { broker: broker.as_ref(), scenario, topic, bar };
+    let (cost, readers) = costing(server, |server| {
+        let readers = phase.fan_out(server)?;
+        let start = readers.iter().map(|reader| reader.span.0).min().unwrap_or_default();
+        let end = readers.iter().map(|reader| reader.span.1).max().unwrap_or_default();
+        Ok((end - start, readers))
+    })?;
+    let latency = merged(readers.iter().map(|reader| &reader.latency));
+    let mut verification = Verdict::default();
+    readers.iter().for_each(|reader| verification.add(&reader.verdict));
+    let mut figures = figures(scenario, verification.received, &cost);
+    figures.latency_us = latency.percentiles();
+    Ok(Measured { run: Run { figures, verification }, latency })
 }
 
-fn consume(
-    server: &mut Server,
-    broker: &dyn Broker,
-    scenario: &Scenario,
-    topic: &Topic,
-    options: ConsumerOptions,
-    bar: &ProgressBar,
-) -> Result<Consumed> {
-    let sent: Vec<u64> = (0..scenario.producers).map(|number| scenario.share(number)).collect();
-    let mut consumer = broker.consumer(topic, options)?;
-    begin(bar, "reading", scenario.records);
-    let shared = Shared::start();
-    thread::scope(|scope| {
-        let thread = scope.spawn(|| consuming::run(consumer.as_mut(), &sent, &shared));
-        let watched = watch(server, &shared, bar, || thread.is_finished());
-        let result = thread.join().unwrap_or_else(|_| Err(panicked()));
-        watched.and(result)
-    })
-}
-
-/// Shows progress until the threads are done; stops them if the broker ends.
-fn watch(
-    server: &mut Server,
-    shared: &Shared,
-    bar: &ProgressBar,
-    is_finished: impl Fn() -> bool,
-) -> Result<()> {
-    while !is_finished() {
-        thread::sleep(POLL_INTERVAL);
-        bar.set_position(shared.records());
-        if let Err(error) = server.check_alive() {
-            shared.stop();
-            return Err(error);
-        }
-    }
-    Ok(())
+fn merged<'s>(series: impl Iterator<Item = &'s LatencySeries>) -> LatencySeries {
+    let mut whole = LatencySeries::default();
+    series.for_each(|one| whole.merge(one));
+    whole
 }
 
 /// Does a phase, and tells what it cost until the broker had come to rest.
@@ -222,8 +185,9 @@ fn settle(server: &Server) {
     }
 }
 
-fn figures(scenario: &Scenario, cost: &Cost) -> Figures {
-    let (records, seconds) = (scenario.records as f64, cost.span.as_secs_f64().max(1e-9));
+/// The figures of a phase that passed so many records on.
+fn figures(scenario: &Scenario, records: u64, cost: &Cost) -> Figures {
+    let (records, seconds) = (records as f64, cost.span.as_secs_f64().max(1e-9));
     let bytes = records * scenario.record_bytes as f64;
     let cpu = cost.broker.cpu.as_secs_f64();
     Figures {
@@ -237,21 +201,4 @@ fn figures(scenario: &Scenario, cost: &Cost) -> Figures {
         latency_us: None,
         latency_from_send_us: None,
     }
-}
-
-/// From the first producer's start to the last one's end.
-fn span_of(produced: &[Produced]) -> Duration {
-    let start = produced.iter().map(|produced| produced.span.0).min().unwrap_or_default();
-    let end = produced.iter().map(|produced| produced.span.1).max().unwrap_or_default();
-    end - start
-}
-
-fn begin(bar: &ProgressBar, what: &'static str, records: u64) {
-    bar.set_length(records);
-    bar.set_position(0);
-    bar.set_message(what);
-}
-
-fn panicked() -> Error {
-    Error::Input("a thread of the harness panicked".to_owned())
 }

@@ -1,10 +1,11 @@
 //! Runs scenarios on systems: the one path that schedules, times and verifies all of them.
 //!
 //! [`plan`] goes through systems and rounds, [`measure`] does one scenario on one running system,
-//! [`producing`] and [`consuming`] are the threads' loops.
+//! [`phases`] have the threads, whose loops are [`producing`] and [`consuming`].
 
 pub mod consuming;
 pub mod measure;
+pub mod phases;
 pub mod plan;
 pub mod producing;
 

@@ -85,9 +85,8 @@ impl Plan {
             match installed {
                 Ok(version) => {
                     results.versions.insert(system.name().to_owned(), version);
-                    let wanted = |class: &&Durability| {
-                        self.scenarios.iter().any(|scenario| scenario.durability.contains(class))
-                    };
+                    let wanted =
+                        |class: &&Durability| self.scenarios_of(system, **class).next().is_some();
                     let classes = system.durabilities().iter().filter(wanted);
                     lanes.extend(classes.map(|&durability| Lane {
                         system,
@@ -99,6 +98,18 @@ impl Plan {
             }
         }
         Ok(lanes)
+    }
+
+    /// What a system runs in a class: it needs to keep what is read where several read it.
+    fn scenarios_of(
+        &self,
+        system: &'static dyn System,
+        durability: Durability,
+    ) -> impl Iterator<Item = &Scenario> {
+        let fits = move |scenario: &&Scenario| {
+            scenario.durability.contains(&durability) && (scenario.readers == 1 || system.is_log())
+        };
+        self.scenarios.iter().filter(fits)
     }
 
     /// Starts a system, or connects to where it runs already.
@@ -124,8 +135,7 @@ impl Plan {
                 return Ok(());
             }
         };
-        let in_class = |scenario: &&Scenario| scenario.durability.contains(&lane.durability);
-        for scenario in self.scenarios.iter().filter(in_class) {
+        for scenario in self.scenarios_of(lane.system, lane.durability) {
             bar.set_prefix(format!("{} {} #{}", lane.system.name(), scenario.name, round + 1));
             match measure::run(&mut running, scenario, lane.durability, round, &bar) {
                 Ok(measured) => {

@@ -39,6 +39,10 @@ pub trait System: Sync {
     fn name(&self) -> &'static str;
     /// The classes that its acknowledgements can mean.
     fn durabilities(&self) -> &'static [Durability];
+    /// Whether records stay when they are read, so that several readers can read them all.
+    fn is_log(&self) -> bool {
+        true
+    }
     /// Fetches what is missing, and gives the version.
     fn install(&self, setting: &Setting) -> Result<String>;
     /// Starts it, empty.

@@ -54,6 +54,10 @@ impl System for RabbitMq {
         &[Durability::Memory, Durability::PageCache, Durability::Fsync]
     }
 
+    fn is_log(&self) -> bool {
+        false
+    }
+
     fn install(&self, setting: &Setting) -> Result<String> {
         tree(setting)?;
         Ok(format!("{} (Debian)", Installs::debian_version(PACKAGES[0])?))

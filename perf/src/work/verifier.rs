@@ -22,6 +22,16 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Counts what another reader found, too.
+    pub fn add(&mut self, other: &Verdict) {
+        self.sent += other.sent;
+        self.received += other.received;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+        self.damaged += other.damaged;
+    }
+
     /// Whether nothing is wrong.
     pub fn is_clean(&self) -> bool {
         self.lost + self.duplicated + self.reordered + self.damaged == 0

@@ -31,6 +31,10 @@ impl System for ActiveMq {
         &[Durability::Memory, Durability::PageCache, Durability::Fsync]
     }
 
+    fn is_log(&self) -> bool {
+        false
+    }
+
     fn install(&self, setting: &Setting) -> Result<String> {
         class_path(setting)?;
         let java = "Debian package: default-jdk-headless";

@@ -1,0 +1,165 @@
+//! The phases of a run, each with its threads: writing, reading, and both at once.
+
+use super::Shared;
+use super::consuming::{self, Consumed};
+use super::producing::{self, Assignment, Produced};
+use crate::drivers::{Broker, Consumer, ConsumerOptions, Producer, Topic};
+use crate::error::{Error, Result};
+use crate::host::server::Server;
+use crate::scenario::Scenario;
+use crate::work::pacer::Pacer;
+use indicatif::ProgressBar;
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::Duration;
+
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What every phase works with.
+pub struct Phase<'a> {
+    /// Clients' way to the broker.
+    pub broker: &'a dyn Broker,
+    /// The work.
+    pub scenario: &'a Scenario,
+    /// Where records go.
+    pub topic: &'a Topic,
+    /// What shows progress.
+    pub bar: &'a ProgressBar,
+}
+
+impl Phase<'_> {
+    /// Writes all records.
+    ///
+    /// # Errors
+    /// If broker or a client fails, or the run is interrupted.
+    pub fn produce(&mut self, server: &mut Server) -> Result<Vec<Produced>> {
+        let mut producers = self.producers()?;
+        self.begin("writing", self.scenario.records);
+        let shared = Shared::start();
+        thread::scope(|scope| {
+            let threads = self.spawn_producers(scope, &mut producers, &shared);
+            let watched = self.watch(server, &shared, || are_finished(&threads));
+            watched.and(join(threads))
+        })
+    }
+
+    /// Reads back what was written.
+    ///
+    /// # Errors
+    /// As [`Phase::produce`].
+    pub fn consume(&mut self, server: &mut Server, options: ConsumerOptions) -> Result<Consumed> {
+        let sent = self.sent();
+        let mut consumer = self.broker.consumer(self.topic, options)?;
+        self.begin("reading", self.scenario.records);
+        let shared = Shared::start();
+        thread::scope(|scope| {
+            let run = || consuming::run(consumer.as_mut(), &sent, &shared, false);
+            let threads = vec![scope.spawn(run)];
+            let watched = self.watch(server, &shared, || are_finished(&threads));
+            let consumed = join(threads).map(|mut all| all.remove(0));
+            watched.and(consumed)
+        })
+    }
+
+    /// Writes all records while every reader reads all of them.
+    ///
+    /// # Errors
+    /// As [`Phase::produce`].
+    pub fn fan_out(&mut self, server: &mut Server) -> Result<Vec<Consumed>> {
+        let sent = self.sent();
+        let options = self.scenario.consumer_options();
+        let mut consumers: Vec<Box<dyn Consumer>> = Vec::new();
+        for _ in 0..self.scenario.readers {
+            consumers.push(self.broker.consumer(self.topic, options)?);
+        }
+        let mut producers = self.producers()?;
+        self.begin("fan-out", self.scenario.records * (1 + u64::from(self.scenario.readers)));
+        let shared = Shared::start();
+        thread::scope(|scope| {
+            let (shared, sent) = (&shared, &sent);
+            let readers: Vec<_> = consumers
+                .iter_mut()
+                .map(|consumer| {
+                    scope.spawn(move || consuming::run(consumer.as_mut(), sent, shared, true))
+                })
+                .collect();
+            let writers = self.spawn_producers(scope, &mut producers, shared);
+            let watched =
+                self.watch(server, shared, || are_finished(&readers) && are_finished(&writers));
+            let (written, read) = (join(writers), join(readers));
+            watched.and(written).and(read)
+        })
+    }
+
+    fn producers(&self) -> Result<Vec<Box<dyn Producer>>> {
+        let options = self.scenario.producer_options();
+        (0..self.scenario.producers).map(|_| self.broker.producer(self.topic, options)).collect()
+    }
+
+    /// What each producer sends.
+    fn sent(&self) -> Vec<u64> {
+        (0..self.scenario.producers).map(|number| self.scenario.share(number)).collect()
+    }
+
+    fn spawn_producers<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        producers: &'scope mut [Box<dyn Producer>],
+        shared: &'scope Shared,
+    ) -> Vec<ScopedJoinHandle<'scope, Result<Produced>>> {
+        let scenario = self.scenario;
+        let assignment = |producer: u32| Assignment {
+            producer,
+            pacer: Pacer::new(scenario.pace(), scenario.share(producer)),
+            partitions: scenario.partitions,
+            record_bytes: scenario.record_bytes,
+            confirm: scenario.confirm,
+        };
+        let threads = (0..).zip(producers).map(|(number, producer)| {
+            let assignment = assignment(number);
+            scope.spawn(move || producing::run(producer.as_mut(), assignment, shared))
+        });
+        threads.collect()
+    }
+
+    fn begin(&self, what: &'static str, records: u64) {
+        self.bar.set_length(records);
+        self.bar.set_position(0);
+        self.bar.set_message(what);
+    }
+
+    /// Shows progress until the threads are done; stops them if the broker ends.
+    fn watch(
+        &self,
+        server: &mut Server,
+        shared: &Shared,
+        is_finished: impl Fn() -> bool,
+    ) -> Result<()> {
+        while !is_finished() {
+            thread::sleep(POLL_INTERVAL);
+            self.bar.set_position(shared.records());
+            if let Err(error) = server.check_alive() {
+                shared.stop();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn are_finished<T>(threads: &[ScopedJoinHandle<'_, T>]) -> bool {
+    threads.iter().all(ScopedJoinHandle::is_finished)
+}
+
+/// The results of all threads, or the first error.
+fn join<T>(threads: Vec<ScopedJoinHandle<'_, Result<T>>>) -> Result<Vec<T>> {
+    let results = threads.into_iter().map(ScopedJoinHandle::join);
+    let panicked = || Error::Input("a thread of the harness panicked".to_owned());
+    results.map(|result| result.unwrap_or_else(|_| Err(panicked()))).collect()
+}
+
+/// From the first producer's start to the last one's end.
+pub fn span_of(produced: &[Produced]) -> Duration {
+    let start = produced.iter().map(|produced| produced.span.0).min().unwrap_or_default();
+    let end = produced.iter().map(|produced| produced.span.1).max().unwrap_or_default();
+    end - start
+}
