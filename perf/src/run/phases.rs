@@ -13,6 +13,9 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Client libraries look for a topic's partitions in the background: readers have found them by
+/// then, so that the first records do not wait for that.
+const READERS_CONNECT: Duration = Duration::from_secs(2);
 
 /// What every phase works with.
 pub struct Phase<'a> {
@@ -71,6 +74,7 @@ impl Phase<'_> {
         for _ in 0..self.scenario.readers {
             consumers.push(self.broker.consumer(self.topic, options)?);
         }
+        thread::sleep(READERS_CONNECT);
         let mut producers = self.producers()?;
         self.begin("fan-out", self.scenario.records * (1 + u64::from(self.scenario.readers)));
         let shared = Shared::start();
