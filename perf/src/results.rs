@@ -3,7 +3,7 @@
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
 use crate::host::stamp::Stamp;
-use crate::work::latency::Percentiles;
+use crate::work::latency::{LatencySeries, Percentiles};
 use crate::work::verifier::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -112,6 +112,24 @@ impl Results {
         let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
         serde_json::from_str(&text)
             .map_err(|error| Error::Input(format!("{}: {error}", path.display())))
+    }
+}
+
+impl Outcome {
+    /// The name of a run's HdrHistogram log; runs count from 0.
+    pub fn log_name(system: &str, scenario: &str, durability: Durability, run: u32) -> String {
+        format!("{scenario}-{}-{system}-{}.hlog", durability.name(), run + 1)
+    }
+
+    /// The latencies of all runs, from their logs in `folder`, if they have any.
+    pub fn read_latency(&self, folder: &Path) -> Option<LatencySeries> {
+        let mut whole = LatencySeries::default();
+        for run in 0..u32::try_from(self.runs.len()).ok()? {
+            let name = Outcome::log_name(&self.system, &self.scenario, self.durability, run);
+            let text = fs::read_to_string(folder.join(name)).ok()?;
+            whole.merge(&LatencySeries::from_log(&text)?);
+        }
+        whole.percentiles().map(|_| whole)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The page: one file, nothing loaded from elsewhere.
 
-use super::plots::{self, Bar};
-use super::table::spread;
+use super::plots::{self, Axes, Bar, Line};
+use super::table::{known, spread};
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
 use crate::host::stamp::Stamp;
@@ -69,7 +69,7 @@ struct Settings<'a> {
 /// # Errors
 /// If the folder cannot be written.
 pub fn write(results: &Results, folder: &Path) -> Result<()> {
-    let sections = sections(results)?;
+    let sections = sections(results, folder)?;
     for section in &sections {
         let path = folder.join(format!("{}-{}.svg", section.scenario, section.durability));
         if let Some(plot) = section.plots.first() {
@@ -104,7 +104,7 @@ fn render(results: &Results, sections: &[Section]) -> Result<String> {
     template.render(Serde(page)).map_err(Error::client("minijinja"))
 }
 
-fn sections(results: &Results) -> Result<Vec<Section>> {
+fn sections(results: &Results, folder: &Path) -> Result<Vec<Section>> {
     let mut keys = Vec::new();
     for outcome in &results.results {
         let key = (outcome.scenario.as_str(), outcome.durability);
@@ -120,7 +120,7 @@ fn sections(results: &Results) -> Result<Vec<Section>> {
             scenario: scenario.to_owned(),
             title: outcomes.first().map_or(String::new(), |outcome| outcome.title.clone()),
             durability: durability.name(),
-            plots: plots_of(&outcomes)?,
+            plots: [bars_of(&outcomes)?, lines_of(&outcomes, folder)?].concat(),
             rows: outcomes.iter().map(|outcome| row(outcome)).collect(),
             has_latency: outcomes.iter().any(|outcome| outcome.median.latency_us.is_some()),
         })
@@ -128,7 +128,7 @@ fn sections(results: &Results) -> Result<Vec<Section>> {
     keys.into_iter().map(section).collect()
 }
 
-fn plots_of(outcomes: &[&Outcome]) -> Result<Vec<String>> {
+fn bars_of(outcomes: &[&Outcome]) -> Result<Vec<String>> {
     let bars = |value: fn(&Outcome) -> f64, text: fn(f64) -> String| -> Vec<Bar> {
         let bars = outcomes.iter().map(|outcome| (outcome.system.clone(), value(outcome)));
         let shown = bars.filter(|(_, value)| *value > 0.0);
@@ -150,6 +150,28 @@ fn plots_of(outcomes: &[&Outcome]) -> Result<Vec<String>> {
     shown.map(|(title, bars)| plots::bars(title, bars)).collect()
 }
 
+/// The latencies behind the percentiles, if there are any: by percentile, and over time.
+fn lines_of(outcomes: &[&Outcome], folder: &Path) -> Result<Vec<String>> {
+    let mut by_percentile = Vec::new();
+    let mut over_time = Vec::new();
+    for outcome in outcomes {
+        let Some(latency) = outcome.read_latency(folder) else { continue };
+        let name = || outcome.system.clone();
+        by_percentile.push(Line { name: name(), points: latency.spectrum() });
+        over_time.push(Line { name: name(), points: latency.over_time() });
+    }
+    if by_percentile.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut shown =
+        vec![plots::lines("Latency by percentile, all runs", Axes::Spectrum, &by_percentile)?];
+    if over_time.iter().any(|line| line.points.len() > 2) {
+        let title = "99th percentile of each second, all runs";
+        shown.push(plots::lines(title, Axes::OverTime, &over_time)?);
+    }
+    Ok(shown)
+}
+
 fn row(outcome: &Outcome) -> Row {
     let median = &outcome.median;
     let client_share = median.client_cpu_seconds_per_million / MILLION * median.records_per_second;
@@ -167,11 +189,11 @@ fn row(outcome: &Outcome) -> Row {
         rate: format!("{:.0}", median.records_per_second),
         spread: format!("{:.0}", spread(outcome) * 100.0),
         mb: format!("{:.1}", median.mb_per_second),
-        cpu_gb: format!("{:.2}", median.broker_cpu_seconds_per_gb),
-        cpu_million: format!("{:.2}", median.broker_cpu_seconds_per_million),
+        cpu_gb: known(median.broker_cpu_seconds_per_gb, 2),
+        cpu_million: known(median.broker_cpu_seconds_per_million, 2),
         client_cpu: format!("{:.2}", median.client_cpu_seconds_per_million),
         client_share: format!("{:.0}", client_share * 100.0),
-        rss: format!("{:.0}", median.rss_mb),
+        rss: known(median.rss_mb, 0),
         disk: format!("{:.2}", median.disk_bytes_per_byte),
         verified: outcome.verified,
         latency,

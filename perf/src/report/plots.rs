@@ -13,8 +13,19 @@ const FONT: &str = "sans-serif";
 /// Ranges wider than this get a logarithmic scale.
 const LINEAR_RANGE_MAX: f64 = 20.0;
 
+const LINES_HEIGHT: u32 = 360;
+
 const OWN: RGBColor = RGBColor(0xc8, 0x5a, 0x1e);
 const OTHERS: RGBColor = RGBColor(0x5b, 0x6b, 0x7d);
+/// Told apart by the colour-blind, too.
+const COLORS: [RGBColor; 6] = [
+    OWN,
+    RGBColor(0x1f, 0x77, 0xb4),
+    RGBColor(0x2c, 0x8a, 0x4a),
+    RGBColor(0x8e, 0x5b, 0xb5),
+    RGBColor(0x60, 0x60, 0x60),
+    RGBColor(0xb8, 0x9a, 0x00),
+];
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 
 /// One bar.
@@ -75,6 +86,116 @@ fn draw(
         root.draw(&Text::new(bar.text.clone(), (right + 8, top + 7), style))?;
     }
     Ok(())
+}
+
+/// A system's line.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The system.
+    pub name: String,
+    /// In the order of x; all values more than 0, but for x on a linear axis.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// What the axes of a line plot are.
+#[derive(Debug, Clone, Copy)]
+pub enum Axes {
+    /// How rare a latency is, against the latency; both logarithmic.
+    Spectrum,
+    /// Seconds, against a latency, which is logarithmic.
+    OverTime,
+}
+
+/// Lines under a title, with the systems' names in a corner.
+///
+/// # Errors
+/// If the plot cannot be drawn.
+pub fn lines(title: &str, axes: Axes, lines: &[Line]) -> Result<String> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (WIDTH, LINES_HEIGHT)).into_drawing_area();
+        let drawn = match axes {
+            Axes::Spectrum => draw_spectrum(&root, title, lines),
+            Axes::OverTime => draw_over_time(&root, title, lines),
+        };
+        drawn.map_err(Error::client("plotters"))?;
+        root.present().map_err(Error::client("plotters"))?;
+    }
+    Ok(svg)
+}
+
+type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
+
+fn draw_spectrum(root: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, lines: &[Line]) -> Drawn {
+    root.fill(&WHITE)?;
+    let (rarest, latencies) = (greatest_x(lines), range_of_y(lines));
+    let mut chart = ChartBuilder::on(root)
+        .caption(title, (FONT, 18).into_font().color(&INK))
+        .margin(14)
+        .x_label_area_size(40)
+        .y_label_area_size(70)
+        .build_cartesian_2d((1.0..rarest.max(10.0)).log_scale(), latencies.log_scale())?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .y_label_formatter(&|micros| format!("{micros:.0}"))
+        .x_desc("percentile")
+        .y_desc("latency, µs (logarithmic)")
+        .x_label_formatter(&|rarity| percentile_name(*rarity))
+        .draw()?;
+    for (line, color) in lines.iter().zip(COLORS.iter().cycle()) {
+        let series = LineSeries::new(line.points.iter().copied(), color.stroke_width(2));
+        let sample =
+            move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(2));
+        chart.draw_series(series)?.label(&line.name).legend(sample);
+    }
+    chart.configure_series_labels().position(SeriesLabelPosition::UpperLeft).draw()?;
+    Ok(())
+}
+
+fn draw_over_time(root: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, lines: &[Line]) -> Drawn {
+    root.fill(&WHITE)?;
+    let (end, latencies) = (greatest_x(lines), range_of_y(lines));
+    let mut chart = ChartBuilder::on(root)
+        .caption(title, (FONT, 18).into_font().color(&INK))
+        .margin(14)
+        .x_label_area_size(40)
+        .y_label_area_size(70)
+        .build_cartesian_2d(0.0..end.max(1.0), latencies.log_scale())?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .y_label_formatter(&|micros| format!("{micros:.0}"))
+        .x_desc("seconds since the run began")
+        .y_desc("p99 of the second, µs (logarithmic)")
+        .x_label_formatter(&|second| format!("{second:.0}"))
+        .draw()?;
+    for (line, color) in lines.iter().zip(COLORS.iter().cycle()) {
+        let series = LineSeries::new(line.points.iter().copied(), color.stroke_width(2));
+        let sample =
+            move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(2));
+        chart.draw_series(series)?.label(&line.name).legend(sample);
+    }
+    chart.configure_series_labels().position(SeriesLabelPosition::UpperRight).draw()?;
+    Ok(())
+}
+
+fn greatest_x(lines: &[Line]) -> f64 {
+    lines.iter().flat_map(|line| &line.points).map(|point| point.0).fold(0.0, f64::max)
+}
+
+/// From the decade below the least value to the one above the greatest.
+fn range_of_y(lines: &[Line]) -> std::ops::Range<f64> {
+    let values = || lines.iter().flat_map(|line| &line.points).map(|point| point.1);
+    let (least, most) = (values().fold(f64::MAX, f64::min), values().fold(1.0, f64::max));
+    10f64.powf(least.min(most).log10().floor())..10f64.powf(most.log10().ceil().max(1.0))
+}
+
+/// The percentile that one value in so many lies above.
+fn percentile_name(rarity: f64) -> String {
+    let percent = 100.0 - 100.0 / rarity;
+    let digits = (rarity.log10().round() as usize).saturating_sub(2);
+    format!("{percent:.digits$}%")
 }
 
 #[cfg(test)]

@@ -53,12 +53,17 @@ fn row(outcome: &Outcome) -> [String; HEADERS.len()] {
         format!("{:.0}", median.records_per_second),
         format!("±{:.0}%", spread(outcome) * 100.0),
         format!("{:.1}", median.mb_per_second),
-        format!("{:.2}", median.broker_cpu_seconds_per_gb),
-        format!("{:.0}", median.rss_mb),
+        known(median.broker_cpu_seconds_per_gb, 2),
+        known(median.rss_mb, 0),
         latency(|percentiles| percentiles.p99),
         latency(|percentiles| percentiles.p99_99),
         if outcome.verified { "yes" } else { "NO" }.to_owned(),
     ]
+}
+
+/// A cost, unless it is that of a broker which somebody else runs.
+pub fn known(cost: f64, digits: usize) -> String {
+    if cost > 0.0 { format!("{cost:.digits$}") } else { "–".to_owned() }
 }
 
 /// How far the run that is farthest from the median rate lies from it, as a part of it.

@@ -169,8 +169,8 @@ impl Plan {
         if measured.latency.percentiles().is_none() {
             return Ok(());
         }
-        let (system, class) = (lane.system.name(), lane.durability.name());
-        let name = format!("{}-{class}-{system}-{}.hlog", scenario.name, round + 1);
+        let system = lane.system.name();
+        let name = Outcome::log_name(system, &scenario.name, lane.durability, round);
         write(&self.out.join(name), &measured.latency.to_log(system))
     }
 }

@@ -1,8 +1,11 @@
 //! Latencies as HDR histograms: one for each second of a run, mergeable, in nanoseconds.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+};
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -10,6 +13,8 @@ use std::time::Duration;
 const DIGITS: u8 = 3;
 /// The longest latency that is told apart from longer ones.
 const LATENCY_MAX: Duration = Duration::from_secs(3600);
+/// Points of a spectrum between one rarity and ten times it.
+const POINTS_PER_DECADE: u32 = 10;
 const NANOS_PER_MICRO: f64 = 1e3;
 const NANOS_PER_MILLI: f64 = 1e6;
 
@@ -78,6 +83,41 @@ impl LatencySeries {
         })
     }
 
+    /// The distribution as points: how rare a latency is, as 1 in so many, and the latency in
+    /// microseconds; up to the rarest that there are values for.
+    pub fn spectrum(&self) -> Vec<(f64, f64)> {
+        let whole = self.whole();
+        let rarities = (0..).map(|step| 10f64.powf(f64::from(step) / f64::from(POINTS_PER_DECADE)));
+        let seen = rarities.take_while(|rarity| *rarity <= whole.len() as f64);
+        let point = |rarity: f64| {
+            let nanos = whole.value_at_quantile(1.0 - 1.0 / rarity);
+            (rarity, (nanos as f64 / NANOS_PER_MICRO).max(1.0))
+        };
+        seen.map(point).collect()
+    }
+
+    /// The 99th percentile of each second that has values, in microseconds.
+    pub fn over_time(&self) -> Vec<(f64, f64)> {
+        let seconds = (0..).zip(&self.seconds).filter(|(_, histogram)| !histogram.is_empty());
+        let point = |(second, histogram): (u32, &Histogram<u64>)| {
+            let nanos = histogram.value_at_quantile(0.99);
+            (f64::from(second), (nanos as f64 / NANOS_PER_MICRO).max(1.0))
+        };
+        seconds.map(point).collect()
+    }
+
+    /// Reads what [`LatencySeries::to_log`] wrote; `None` if it is something else.
+    pub fn from_log(text: &str) -> Option<LatencySeries> {
+        let mut series = LatencySeries::default();
+        let mut deserializer = Deserializer::new();
+        for entry in IntervalLogIterator::new(text.as_bytes()) {
+            let LogEntry::Interval(interval) = entry.ok()? else { continue };
+            let bytes = BASE64_STANDARD.decode(interval.encoded_histogram()).ok()?;
+            series.seconds.push(deserializer.deserialize(&mut bytes.as_slice()).ok()?);
+        }
+        Some(series)
+    }
+
     /// An HdrHistogram log with a line for each second, tagged `tag`, values in nanoseconds.
     ///
     /// # Panics
@@ -138,6 +178,17 @@ mod tests {
         left.merge(&right);
         assert_eq!(left.whole().len(), 3001);
         assert_eq!(left.seconds.len(), 10);
+    }
+
+    /// Goal: a page can be made again from what a run left.
+    #[test]
+    fn a_log_is_the_series_again() {
+        let again = LatencySeries::from_log(&series().to_log("confirmed")).expect("our own log");
+        assert_eq!(again.percentiles(), series().percentiles());
+        assert_eq!(again.over_time().len(), 3);
+        let rarest = again.spectrum().pop().expect("there are values");
+        assert!(rarest.0 > 1000.0 && rarest.1 > 2900.0, "{rarest:?}");
+        assert!(LatencySeries::from_log("1,2").is_none());
     }
 
     /// Goal: the library's own reader finds a line for each second, with its tag.
