@@ -181,7 +181,7 @@ fn row(outcome: &Outcome) -> Row {
             [latency.p50, latency.p90, latency.p99, latency.p99_9, latency.p99_99, latency.max];
         let mut cells: Vec<String> = percentiles.map(|micros| format!("{micros:.0}")).to_vec();
         cells.push(latency.count.to_string());
-        cells.push(format!("{from_send:.0}"));
+        cells.push(known(from_send, 0));
         cells
     });
     Row {

@@ -61,9 +61,9 @@ fn row(outcome: &Outcome) -> [String; HEADERS.len()] {
     ]
 }
 
-/// A cost, unless it is that of a broker which somebody else runs.
-pub fn known(cost: f64, digits: usize) -> String {
-    if cost > 0.0 { format!("{cost:.digits$}") } else { "–".to_owned() }
+/// A figure, unless there is none: the cost of a broker that somebody else runs, say.
+pub fn known(figure: f64, digits: usize) -> String {
+    if figure > 0.0 { format!("{figure:.digits$}") } else { "–".to_owned() }
 }
 
 /// How far the run that is farthest from the median rate lies from it, as a part of it.
