@@ -1,5 +1,5 @@
-//! RabbitMQ with classic queues, and with streams: Debian's packages, unpacked into a folder and never installed,
-//! so that no daemon is started and nothing is left on the machine.
+//! RabbitMQ with classic queues, and with streams: Debian's packages, unpacked into a folder and
+//! never installed, so that no daemon is started and nothing is left on the machine.
 //!
 //! Its node needs a port mapper (`epmd`), which would go on alone; ours is a child on a port of
 //! its own.
