@@ -2,6 +2,7 @@
 //!
 //! AMQP has no batches: every record is a message of its own. Reading removes.
 
+use super::asynchronous::{self, runtime};
 use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
 use crate::error::{Error, Result};
 use futures_util::stream::{SelectAll, select_all};
@@ -23,8 +24,6 @@ use tokio::time::timeout;
 const CLIENT: &str = "lapin";
 const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
-/// Records that one call takes at most, so that the caller can look up in between.
-const RECEIVE_MAX: usize = 1024;
 
 /// A broker that speaks AMQP 0.9.1.
 #[derive(Debug)]
@@ -44,11 +43,7 @@ impl AmqpBroker {
     }
 
     fn connect(&self) -> Result<Link> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(Error::io("tokio"))?;
+        let runtime = runtime()?;
         let (connection, channel) = runtime.block_on(async {
             let properties = ConnectionProperties::default();
             let connection =
@@ -221,19 +216,7 @@ struct AmqpConsumer {
 
 impl Consumer for AmqpConsumer {
     fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
-        let deliveries = &mut self.deliveries;
-        let first = self.link.runtime.block_on(async { timeout(wait, deliveries.next()).await });
-        let mut next = first.unwrap_or(None);
-        for _ in 0..RECEIVE_MAX {
-            let Some(delivery) = next else { break };
-            let (partition, payload) = delivery.map_err(Error::client(CLIENT))?;
-            receive(partition, &payload);
-            next = deliveries.next().now_or_never().flatten();
-        }
-        if let Some(delivery) = next {
-            let (partition, payload) = delivery.map_err(Error::client(CLIENT))?;
-            receive(partition, &payload);
-        }
-        Ok(())
+        let pass = |(partition, payload): (u32, Vec<u8>)| receive(partition, &payload);
+        asynchronous::receive(CLIENT, &self.link.runtime, &mut self.deliveries, wait, pass)
     }
 }

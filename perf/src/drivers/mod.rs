@@ -4,6 +4,7 @@
 //! Imports `error` only. Never here: a measurement, a process, a result.
 
 pub mod amqp;
+mod asynchronous;
 pub mod kafka;
 pub mod nats;
 pub mod openwire;

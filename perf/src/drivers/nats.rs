@@ -3,14 +3,16 @@
 //!
 //! NATS has no batches, though its client gathers what is sent close together.
 
+use super::asynchronous::{self, runtime};
 use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
 use crate::error::{Error, Result};
+use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
 use async_nats::jetstream::context::{Context, PublishError};
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 use async_nats::{Client, Subject};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use std::collections::VecDeque;
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -19,8 +21,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 const CLIENT: &str = "async-nats";
-/// Records that one call takes at most, so that the caller can look up in between.
-const RECEIVE_MAX: usize = 1024;
 
 /// A NATS server with JetStream.
 #[derive(Debug)]
@@ -40,11 +40,7 @@ impl NatsBroker {
     }
 
     fn connect(&self) -> Result<Link> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(Error::io("tokio"))?;
+        let runtime = runtime()?;
         let client = runtime.block_on(async_nats::connect(&self.address));
         let client = client.map_err(Error::client(CLIENT))?;
         // It starts a task.
@@ -193,21 +189,8 @@ struct NatsConsumer {
 
 impl Consumer for NatsConsumer {
     fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
-        let deliveries = &mut self.deliveries;
-        // Its heartbeat has a timer.
-        let _entered = self.link.runtime.enter();
-        let first = self.link.runtime.block_on(async { timeout(wait, deliveries.next()).await });
-        let mut next = first.unwrap_or(None);
-        for taken in 1.. {
-            let Some(delivery) = next else { break };
-            let message = delivery.map_err(Error::client(CLIENT))?;
-            receive(partition_of(&message.subject), &message.payload);
-            if taken == RECEIVE_MAX {
-                break;
-            }
-            next = deliveries.next().now_or_never().flatten();
-        }
-        Ok(())
+        let pass = |message: Message| receive(partition_of(&message.subject), &message.payload);
+        asynchronous::receive(CLIENT, &self.link.runtime, &mut self.deliveries, wait, pass)
     }
 }
 

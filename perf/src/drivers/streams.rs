@@ -3,10 +3,11 @@
 //!
 //! The broker confirms every record, whether or not anybody asked.
 
+use super::asynchronous::{self, runtime};
 use super::{Broker, Consumer, ConsumerOptions, Producer, ProducerOptions, Topic};
 use crate::error::{Error, Result};
+use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, SelectAll, select_all};
-use futures_util::{FutureExt, StreamExt};
 use rabbitmq_stream_client::error::ConsumerDeliveryError;
 use rabbitmq_stream_client::types::{Delivery, Message, OffsetSpecification};
 use rabbitmq_stream_client::{Environment, NoDedup};
@@ -14,11 +15,8 @@ use std::future::ready;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::time::timeout;
 
 const CLIENT: &str = "rabbitmq-stream-client";
-/// Records that one call takes at most, so that the caller can look up in between.
-const RECEIVE_MAX: usize = 1024;
 
 /// A broker that speaks the stream protocol.
 #[derive(Debug)]
@@ -47,11 +45,7 @@ impl StreamBroker {
     }
 
     fn connect(&self) -> Result<Link> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(Error::io("tokio"))?;
+        let runtime = runtime()?;
         let builder = Environment::builder().host(&self.host).port(self.port);
         let environment = runtime.block_on(builder.build()).map_err(Error::client(CLIENT))?;
         Ok(Link { environment, runtime })
@@ -104,7 +98,9 @@ impl Broker for StreamBroker {
             let builder = link.environment.consumer().offset(OffsetSpecification::First);
             let consumer = link.runtime.block_on(builder.build(&stream));
             let consumer = consumer.map_err(Error::client(CLIENT))?;
-            deliveries.push(consumer.map(move |delivery| (partition, delivery)).boxed());
+            let named =
+                consumer.map(move |delivery| delivery.map(|delivery| (partition, delivery)));
+            deliveries.push(named.boxed());
         }
         Ok(Box::new(StreamConsumer { deliveries: select_all(deliveries), link }))
     }
@@ -190,7 +186,7 @@ impl Producer for StreamProducer {
     }
 }
 
-type Deliveries = BoxStream<'static, (u32, std::result::Result<Delivery, ConsumerDeliveryError>)>;
+type Deliveries = BoxStream<'static, std::result::Result<(u32, Delivery), ConsumerDeliveryError>>;
 
 struct StreamConsumer {
     deliveries: SelectAll<Deliveries>,
@@ -199,18 +195,9 @@ struct StreamConsumer {
 
 impl Consumer for StreamConsumer {
     fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
-        let deliveries = &mut self.deliveries;
-        let first = self.link.runtime.block_on(async { timeout(wait, deliveries.next()).await });
-        let mut next = first.unwrap_or(None);
-        for taken in 1.. {
-            let Some((partition, delivery)) = next else { break };
-            let delivery = delivery.map_err(Error::client(CLIENT))?;
+        let pass = |(partition, delivery): (u32, Delivery)| {
             receive(partition, delivery.message().data().unwrap_or_default());
-            if taken == RECEIVE_MAX {
-                break;
-            }
-            next = deliveries.next().now_or_never().flatten();
-        }
-        Ok(())
+        };
+        asynchronous::receive(CLIENT, &self.link.runtime, &mut self.deliveries, wait, pass)
     }
 }

@@ -143,14 +143,7 @@ fn draw_spectrum(root: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, lines: 
         .y_desc("latency, µs (logarithmic)")
         .x_label_formatter(&|rarity| percentile_name(*rarity))
         .draw()?;
-    for (line, color) in lines.iter().zip(COLORS.iter().cycle()) {
-        let series = LineSeries::new(line.points.iter().copied(), color.stroke_width(2));
-        let sample =
-            move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(2));
-        chart.draw_series(series)?.label(&line.name).legend(sample);
-    }
-    chart.configure_series_labels().position(SeriesLabelPosition::UpperLeft).draw()?;
-    Ok(())
+    draw_lines(&mut chart, lines, SeriesLabelPosition::UpperLeft)
 }
 
 fn draw_over_time(root: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, lines: &[Line]) -> Drawn {
@@ -170,13 +163,25 @@ fn draw_over_time(root: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, lines:
         .y_desc("p99 of the second, µs (logarithmic)")
         .x_label_formatter(&|second| format!("{second:.0}"))
         .draw()?;
+    draw_lines(&mut chart, lines, SeriesLabelPosition::UpperRight)
+}
+
+fn draw_lines<'b, X, Y>(
+    chart: &mut ChartContext<'b, SVGBackend<'b>, Cartesian2d<X, Y>>,
+    lines: &[Line],
+    names_at: SeriesLabelPosition,
+) -> Drawn
+where
+    X: Ranged<ValueType = f64>,
+    Y: Ranged<ValueType = f64>,
+{
     for (line, color) in lines.iter().zip(COLORS.iter().cycle()) {
         let series = LineSeries::new(line.points.iter().copied(), color.stroke_width(2));
         let sample =
             move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(2));
         chart.draw_series(series)?.label(&line.name).legend(sample);
     }
-    chart.configure_series_labels().position(SeriesLabelPosition::UpperRight).draw()?;
+    chart.configure_series_labels().position(names_at).draw()?;
     Ok(())
 }
 
