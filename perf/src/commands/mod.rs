@@ -7,7 +7,7 @@ mod doctor;
 mod load;
 mod page;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::cores::Cores;
 use crate::host::install::Installs;
 use crate::host::interrupt;
@@ -16,6 +16,9 @@ use crate::systems::{self, Setting, System};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// The exit code after Ctrl-C, as a shell has it: 128 and the signal's number.
+const INTERRUPTED: u8 = 130;
 
 const EXAMPLES: &str = "Examples:
   pinion-perf paper --scale 0.02
@@ -121,7 +124,10 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("pinion-perf: {error}");
-            ExitCode::FAILURE
+            match error {
+                Error::Interrupted => ExitCode::from(INTERRUPTED),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

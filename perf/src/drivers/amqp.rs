@@ -148,7 +148,7 @@ struct AmqpProducer {
 }
 
 impl Producer for AmqpProducer {
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<()> {
+    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
         let publish = self.link.channel.basic_publish(
             ShortString::default(),
             self.queues[partition as usize].clone(),
@@ -160,7 +160,7 @@ impl Producer for AmqpProducer {
         if self.confirm {
             self.pending.push_back((sequence, confirm));
         }
-        Ok(())
+        Ok(true)
     }
 
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {

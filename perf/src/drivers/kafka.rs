@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const CLIENT: &str = "librdkafka";
-const QUEUE_FULL_WAIT: Duration = Duration::from_millis(1);
+const FLUSH_POLL: Duration = Duration::from_millis(1);
 /// `flush.messages` of a topic whose acks do not wait for the disk: Kafka's default.
 const NEVER: &str = "9223372036854775807";
 
@@ -155,21 +155,15 @@ impl KafkaProducer {
 }
 
 impl Producer for KafkaProducer {
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<()> {
+    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
         let partition = i32::try_from(partition).unwrap_or(i32::MAX);
         let opaque = usize::try_from(sequence).map_err(Error::client(CLIENT))?;
-        let mut record: BaseRecord<'_, (), [u8], usize> =
+        let record: BaseRecord<'_, (), [u8], usize> =
             BaseRecord::with_opaque_to(&self.topic, opaque).partition(partition).payload(payload);
-        loop {
-            match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    record = back;
-                    self.producer.poll(QUEUE_FULL_WAIT);
-                    self.check()?;
-                }
-                Err((error, _)) => return Err(Error::client(CLIENT)(error)),
-            }
+        match self.producer.send(record) {
+            Ok(()) => Ok(true),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(false),
+            Err((error, _)) => Err(Error::client(CLIENT)(error)),
         }
     }
 
@@ -183,7 +177,7 @@ impl Producer for KafkaProducer {
     fn flush(&mut self, wait: Duration) -> Result<bool> {
         let deadline = Instant::now() + wait;
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            self.producer.poll(QUEUE_FULL_WAIT);
+            self.producer.poll(FLUSH_POLL);
             self.check()?;
         }
         Ok(self.producer.in_flight_count() == 0)

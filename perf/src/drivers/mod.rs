@@ -83,8 +83,9 @@ pub trait Broker: Send + Sync {
 
 /// One producer's connection, used by one thread.
 pub trait Producer: Send {
-    /// Hands a record to the client library; waits while the library's own queue is full.
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<()>;
+    /// Hands a record to the client library; `false` if its own queue is full, and the record was
+    /// not taken. A library that has no such answer waits.
+    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool>;
     /// Adds the sequences that were confirmed since the last call; if there are none, waits for
     /// some, but not much longer than `wait`.
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()>;

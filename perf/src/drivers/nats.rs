@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 const CLIENT: &str = "async-nats";
+/// How long the library's queue may be full before the caller looks up.
+const SEND_WAIT: Duration = Duration::from_millis(100);
 
 /// A NATS server with JetStream.
 #[derive(Debug)]
@@ -126,18 +128,23 @@ struct NatsProducer {
 }
 
 impl Producer for NatsProducer {
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<()> {
+    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
         let subject = self.subjects[partition as usize].clone();
         let payload = payload.to_vec().into();
         let Link { context, client, runtime } = &self.link;
+        // Without its server, the library waits for another as soon as its queue is full.
         if !self.confirm {
-            let published = runtime.block_on(client.publish(subject, payload));
-            return published.map_err(Error::client(CLIENT));
+            let publish = client.publish(subject, payload);
+            let published = runtime.block_on(async { timeout(SEND_WAIT, publish).await });
+            let Ok(published) = published else { return Ok(false) };
+            return published.map(|()| true).map_err(Error::client(CLIENT));
         }
-        let published = runtime.block_on(context.publish(subject, payload));
+        let publish = context.publish(subject, payload).into_future();
+        let published = runtime.block_on(async { timeout(SEND_WAIT, publish).await });
+        let Ok(published) = published else { return Ok(false) };
         let acknowledgement = published.map_err(Error::client(CLIENT))?.into_future();
         self.pending.push_back((sequence, acknowledgement));
-        Ok(())
+        Ok(true)
     }
 
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {

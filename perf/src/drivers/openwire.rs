@@ -172,9 +172,10 @@ impl OpenWireProducer {
 }
 
 impl Producer for OpenWireProducer {
-    fn send(&mut self, _: u32, sequence: u64, payload: &[u8]) -> Result<()> {
+    fn send(&mut self, _: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
         let size = i32::try_from(payload.len()).map_err(Error::client(CLIENT))?;
-        self.write(sequence, size, payload)
+        self.write(sequence, size, payload)?;
+        Ok(true)
     }
 
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {

@@ -149,7 +149,7 @@ impl StreamProducer {
 }
 
 impl Producer for StreamProducer {
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<()> {
+    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
         let message = Message::builder().body(payload).build();
         let confirm = self.confirm.clone();
         let producer = &self.producers[partition as usize];
@@ -165,7 +165,7 @@ impl Producer for StreamProducer {
         });
         self.link.runtime.block_on(sent).map_err(Error::client(CLIENT))?;
         self.unconfirmed += 1;
-        Ok(())
+        Ok(true)
     }
 
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {

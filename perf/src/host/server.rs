@@ -1,6 +1,7 @@
 //! A broker's process: in a group and a directory of its own, both gone when the guard is dropped.
 
 use super::cores::Cores;
+use super::group::{self, Member};
 use super::interrupt;
 use super::usage::Usage;
 use crate::error::{Error, Result};
@@ -16,6 +17,10 @@ use tempfile::TempDir;
 /// Longer than any of the brokers takes on a slow machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Longer than the kernel takes to end a group that it was told to kill.
+const END_LIMIT: Duration = Duration::from_secs(10);
+/// Longer than a process takes from its last connection's end to its own.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 const LOG_TAIL_LINES: usize = 20;
 
 /// A running broker. Dropping it kills its process group and removes its directory.
@@ -103,6 +108,16 @@ impl Server {
         }
     }
 
+    /// As [`Server::check_alive`], but gives the process a moment: a client notices that the
+    /// connection is gone before the process has.
+    ///
+    /// # Errors
+    /// [`Error::Died`] with the end of its log.
+    pub fn check_alive_soon(&mut self) -> Result<()> {
+        thread::sleep(LAST_MOMENT);
+        self.check_alive()
+    }
+
     fn ended(&mut self) -> Option<ExitStatus> {
         self.child.as_mut()?.try_wait().ok().flatten()
     }
@@ -130,6 +145,12 @@ impl Drop for Server {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = child.wait();
+        // Only then does nobody write to the directory that is removed next.
+        let deadline = Instant::now() + END_LIMIT;
+        let is_running = |member: &Member| !member.is_zombie;
+        while group::members(child.id()).iter().any(is_running) && Instant::now() < deadline {
+            thread::sleep(POLL_INTERVAL);
+        }
     }
 }
 

@@ -12,24 +12,27 @@ pub mod producing;
 use crate::error::{Error, Result};
 use crate::host::interrupt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Nothing sent, confirmed or received for this long: the run has failed.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
 
-/// What the threads of a run share: its clock, its progress, and the wish to stop.
+/// What the threads of a run share: its clock, its progress, and the failure that stops them all.
 #[derive(Debug)]
 pub struct Shared {
     epoch: Instant,
     records: AtomicU64,
     stop: AtomicBool,
+    /// The first one: those behind it follow from it.
+    failure: Mutex<Option<Error>>,
 }
 
 impl Shared {
     /// A run that starts now.
     pub fn start() -> Shared {
         let (records, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-        Shared { epoch: Instant::now(), records, stop }
+        Shared { epoch: Instant::now(), records, stop, failure: Mutex::new(None) }
     }
 
     /// Time since the run's start.
@@ -47,9 +50,27 @@ impl Shared {
         self.records.load(Ordering::Relaxed)
     }
 
-    /// Asks every thread to give up.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+    /// The value, if there is one; a failure is kept, unless there is one already, and stops
+    /// every thread.
+    pub fn keep_failure<T>(&self, result: Result<T>) -> Option<T> {
+        result
+            .map_err(|error| {
+                self.failure().get_or_insert(error);
+                self.stop.store(true, Ordering::Relaxed);
+            })
+            .ok()
+    }
+
+    /// Fails with what stopped the run, once.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub fn outcome(&self) -> Result<()> {
+        self.failure().take().map_or(Ok(()), Err)
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fails if the run was stopped or interrupted.

@@ -40,8 +40,8 @@ impl Phase<'_> {
         let shared = Shared::start();
         thread::scope(|scope| {
             let threads = self.spawn_producers(scope, &mut producers, &shared);
-            let watched = self.watch(server, &shared, || are_finished(&threads));
-            watched.and(join(threads))
+            self.watch(server, &shared, || are_finished(&threads));
+            join(threads, &shared)
         })
     }
 
@@ -55,11 +55,11 @@ impl Phase<'_> {
         self.begin("reading", self.scenario.records);
         let shared = Shared::start();
         thread::scope(|scope| {
-            let run = || consuming::run(consumer.as_mut(), &sent, &shared, false);
-            let threads = vec![scope.spawn(run)];
-            let watched = self.watch(server, &shared, || are_finished(&threads));
-            let consumed = join(threads).map(|mut all| all.remove(0));
-            watched.and(consumed)
+            let (shared, sent) = (&shared, &sent);
+            let mut run = move || consuming::run(consumer.as_mut(), sent, shared, false);
+            let threads = vec![scope.spawn(move || shared.keep_failure(run()))];
+            self.watch(server, shared, || are_finished(&threads));
+            join(threads, shared).map(|mut all| all.remove(0))
         })
     }
 
@@ -83,14 +83,14 @@ impl Phase<'_> {
             let readers: Vec<_> = consumers
                 .iter_mut()
                 .map(|consumer| {
-                    scope.spawn(move || consuming::run(consumer.as_mut(), sent, shared, true))
+                    let mut run = move || consuming::run(consumer.as_mut(), sent, shared, true);
+                    scope.spawn(move || shared.keep_failure(run()))
                 })
                 .collect();
             let writers = self.spawn_producers(scope, &mut producers, shared);
-            let watched =
-                self.watch(server, shared, || are_finished(&readers) && are_finished(&writers));
-            let (written, read) = (join(writers), join(readers));
-            watched.and(written).and(read)
+            self.watch(server, shared, || are_finished(&readers) && are_finished(&writers));
+            join(writers, shared)?;
+            join(readers, shared)
         })
     }
 
@@ -109,7 +109,7 @@ impl Phase<'_> {
         scope: &'scope Scope<'scope, '_>,
         producers: &'scope mut [Box<dyn Producer>],
         shared: &'scope Shared,
-    ) -> Vec<ScopedJoinHandle<'scope, Result<Produced>>> {
+    ) -> Vec<ScopedJoinHandle<'scope, Option<Produced>>> {
         let scenario = self.scenario;
         let assignment = |producer: u32| Assignment {
             producer,
@@ -120,7 +120,8 @@ impl Phase<'_> {
         };
         let threads = (0..).zip(producers).map(|(number, producer)| {
             let assignment = assignment(number);
-            scope.spawn(move || producing::run(producer.as_mut(), assignment, shared))
+            let run = move || producing::run(producer.as_mut(), assignment, shared);
+            scope.spawn(move || shared.keep_failure(run()))
         });
         threads.collect()
     }
@@ -132,21 +133,12 @@ impl Phase<'_> {
     }
 
     /// Shows progress until the threads are done; stops them if the broker ends.
-    fn watch(
-        &self,
-        server: &mut Server,
-        shared: &Shared,
-        is_finished: impl Fn() -> bool,
-    ) -> Result<()> {
+    fn watch(&self, server: &mut Server, shared: &Shared, is_finished: impl Fn() -> bool) {
         while !is_finished() {
             thread::sleep(POLL_INTERVAL);
             self.bar.set_position(shared.records());
-            if let Err(error) = server.check_alive() {
-                shared.stop();
-                return Err(error);
-            }
+            shared.keep_failure(server.check_alive());
         }
-        Ok(())
     }
 }
 
@@ -154,11 +146,12 @@ fn are_finished<T>(threads: &[ScopedJoinHandle<'_, T>]) -> bool {
     threads.iter().all(ScopedJoinHandle::is_finished)
 }
 
-/// The results of all threads, or the first error.
-fn join<T>(threads: Vec<ScopedJoinHandle<'_, Result<T>>>) -> Result<Vec<T>> {
-    let results = threads.into_iter().map(ScopedJoinHandle::join);
+/// The results of all threads, or the first failure of the whole run.
+fn join<T>(threads: Vec<ScopedJoinHandle<'_, Option<T>>>, shared: &Shared) -> Result<Vec<T>> {
+    let results: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
+    shared.outcome()?;
     let panicked = || Error::Input("a thread of the harness panicked".to_owned());
-    results.map(|result| result.unwrap_or_else(|_| Err(panicked()))).collect()
+    results.into_iter().map(|result| result.ok().flatten().ok_or_else(panicked)).collect()
 }
 
 /// From the first producer's start to the last one's end.

@@ -145,7 +145,7 @@ impl Plan {
                 Err(error) => {
                     // The signal may have reached the broker first: then that is the reason.
                     interrupt::check()?;
-                    let error = match running.server.check_alive() {
+                    let error = match running.server.check_alive_soon() {
                         Err(died) => died,
                         Ok(()) => error,
                     };

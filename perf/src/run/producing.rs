@@ -101,7 +101,9 @@ impl Loop<'_> {
         if self.assignment.confirm {
             self.in_flight.push(Times { due, started: self.shared.now() });
         }
-        producer.send(partition, sequence, payload)?;
+        while !producer.send(partition, sequence, payload)? {
+            self.collect(producer, CONFIRM_WAIT)?;
+        }
         if sequence.is_multiple_of(CONFIRM_INTERVAL) {
             self.collect(producer, Duration::ZERO)?;
         }
@@ -110,11 +112,11 @@ impl Loop<'_> {
 
     /// Notes what was confirmed.
     fn collect(&mut self, producer: &mut dyn Producer, wait: Duration) -> Result<()> {
+        self.shared.check()?;
         producer.confirmed(wait, &mut self.confirmed)?;
         let now = self.shared.now();
         let pacer = &mut self.assignment.pacer;
         if self.confirmed.is_empty() {
-            self.shared.check()?;
             if pacer.unconfirmed() == 0 {
                 self.watchdog.moved(now);
             }

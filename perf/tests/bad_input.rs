@@ -1,0 +1,92 @@
+//! What goes wrong around a run: brokers that do not start or die, and Ctrl-C. The run says so,
+//! goes on with the others, and leaves nothing running or on disk.
+
+mod support;
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::thread;
+use std::time::Duration;
+use support::{Bench, Ended, broker_elsewhere, pinion};
+
+/// Longer than anything here takes on a slow machine, and shorter than a test may hang.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// The harness's exit code after Ctrl-C.
+const INTERRUPTED: i32 = 130;
+
+fn reason(ended: &Ended, system: &str) -> String {
+    let failures = ended.results["failures"].as_array().expect("a list of failures");
+    let failure = failures.iter().find(|failure| failure["system"] == system);
+    let failure = failure.unwrap_or_else(|| panic!("{system} has not failed: {}", ended.results));
+    failure["reason"].as_str().expect("a reason").to_owned()
+}
+
+/// Goal: a broker that ends at once fails with its exit code and its last words; the system beside
+/// it is measured all the same.
+#[test]
+fn a_broker_that_does_not_start() {
+    let bench = Bench::new();
+    let program = bench.script("echo 'no room for the log' >&2; exit 3");
+    let other = broker_elsewhere(bench.folder());
+    let endpoint = format!("kafka={}", other.address);
+    let mut command = bench.command(&["paper-consume"], "0.0001", &program);
+    command.args(["--systems", "pinion,kafka", "--endpoint", &endpoint]);
+    let ended = bench.run(command, LIMIT);
+
+    assert_eq!(ended.code, Some(1), "{}", ended.printed);
+    let reason = reason(&ended, "pinion");
+    assert!(
+        reason.contains("exit status: 3") && reason.contains("no room for the log"),
+        "{reason}"
+    );
+    let results = ended.results["results"].as_array().expect("a list of results");
+    assert_eq!(results.len(), 1, "{results:?}");
+    assert_eq!((&results[0]["system"], &results[0]["verified"]), (&"kafka".into(), &true.into()));
+    bench.assert_nothing_left();
+}
+
+/// Goal: a broker that is killed while it is written to fails with its last words, however full
+/// the client's queue is, and the system beside it is measured all the same.
+#[test]
+fn a_broker_that_dies_in_the_middle() {
+    for scenario in ["steady-1k", "paper-produce-batch-1"] {
+        let bench = Bench::new();
+        // The shell becomes the broker, whose process id a second one kills.
+        let pinion = pinion();
+        let program = bench.script(&format!(
+            "echo 'last words' >&2; (sleep 6; kill -KILL $$) & exec '{}' \"$@\"",
+            pinion.display()
+        ));
+        let mut command = bench.command(&[scenario], "1", &program);
+        command.args(["--systems", "pinion"]);
+        let ended = bench.run(command, LIMIT);
+
+        assert_eq!(ended.code, Some(1), "{}", ended.printed);
+        let reason = reason(&ended, "pinion");
+        assert!(reason.contains("the broker ended: signal: 9"), "{scenario}: {reason}");
+        assert!(reason.contains("last words"), "{scenario}: {reason}");
+        assert_eq!(ended.results["failures"][0]["scenario"], scenario);
+        bench.assert_nothing_left();
+    }
+}
+
+/// Goal: Ctrl-C, at any time, ends the run with a message and the exit code that shells expect.
+#[test]
+fn an_interrupted_run() {
+    for millis in [300, 3_000, 6_000] {
+        let bench = Bench::new();
+        let mut command = bench.command(&["steady-1k"], "1", &pinion());
+        command.args(["--systems", "pinion"]);
+        let mut running = bench.spawn(command);
+        thread::sleep(Duration::from_millis(millis));
+        let harness = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
+        kill_process(harness.expect("a process id"), Signal::INT).expect("the harness runs");
+        let (code, printed) = bench.await_end(&mut running, LIMIT);
+
+        assert_eq!(code, Some(INTERRUPTED), "{printed}");
+        assert!(printed.contains("interrupted"), "{printed}");
+        assert!(!fs::exists(bench.folder().join("out/results.json")).unwrap_or(true), "{printed}");
+        bench.assert_nothing_left();
+    }
+}
