@@ -3,6 +3,7 @@
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
 use crate::host::stamp::Stamp;
+use crate::scenario::Kind;
 use crate::work::latency::{LatencySeries, Percentiles};
 use crate::work::verifier::Verdict;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub struct Outcome {
     pub title: String,
     /// The class.
     pub durability: Durability,
+    /// What ends the latencies.
+    #[serde(default)]
+    pub latency_until: Until,
     /// The system's settings for the class.
     pub settings: String,
     /// Whether every run was clean.
@@ -45,6 +49,17 @@ pub struct Outcome {
     pub runs: Vec<Run>,
     /// The median of each figure over the runs.
     pub median: Figures,
+}
+
+/// What ends a latency, which begins when a record is due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// Its confirmation came to its producer.
+    #[default]
+    Confirmed,
+    /// It came to a reader.
+    Read,
 }
 
 /// One run.
@@ -74,9 +89,13 @@ pub struct Figures {
     pub rss_mb: f64,
     /// Bytes that the broker wrote to files per byte of payload.
     pub disk_bytes_per_byte: f64,
-    /// From the time at which a record was due to its confirmation; absent without confirmations.
+    /// From the time at which a record was due until what [`Outcome::latency_until`] says; absent
+    /// without confirmations.
     pub latency_us: Option<Percentiles>,
-    /// The same, but from the time at which it was really sent.
+    /// To its confirmation, where `latency_us` is something else and this was noted, too.
+    #[serde(default)]
+    pub latency_until_confirmed_us: Option<Percentiles>,
+    /// To its confirmation, but from the time at which it was really sent.
     pub latency_from_send_us: Option<Percentiles>,
 }
 
@@ -115,6 +134,24 @@ impl Results {
     }
 }
 
+impl Until {
+    /// What ends the latencies of a kind of work.
+    pub fn of(kind: Kind) -> Until {
+        match kind {
+            Kind::Produce | Kind::Consume => Until::Confirmed,
+            Kind::FanOut | Kind::CatchUp => Until::Read,
+        }
+    }
+
+    /// The word in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Until::Confirmed => "confirmed",
+            Until::Read => "read",
+        }
+    }
+}
+
 impl Outcome {
     /// The name of a run's HdrHistogram log; runs count from 0.
     pub fn log_name(system: &str, scenario: &str, durability: Durability, run: u32) -> String {
@@ -146,6 +183,9 @@ impl Figures {
             rss_mb: of(|figures| figures.rss_mb),
             disk_bytes_per_byte: of(|figures| figures.disk_bytes_per_byte),
             latency_us: median_latency(runs, |figures| figures.latency_us),
+            latency_until_confirmed_us: median_latency(runs, |figures| {
+                figures.latency_until_confirmed_us
+            }),
             latency_from_send_us: median_latency(runs, |figures| figures.latency_from_send_us),
         }
     }

@@ -1,6 +1,6 @@
 //! Scenarios: files that say what work is done. Those of `perf/scenarios/` are built in.
 
-use crate::drivers::{ConsumerOptions, Durability, ProducerOptions};
+use crate::drivers::{ConsumerOptions, Durability, ProducerOptions, Start};
 use crate::error::{Error, Result};
 use crate::work::pacer::Pace;
 use crate::work::payload::HEADER_SIZE;
@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// The scenarios that come with the program.
-const BUILT_IN: [&str; 11] = [
+const BUILT_IN: [&str; 12] = [
     include_str!("../scenarios/paper-produce-batch-1.toml"),
     include_str!("../scenarios/paper-produce-batch-50.toml"),
     include_str!("../scenarios/paper-consume.toml"),
@@ -21,6 +21,7 @@ const BUILT_IN: [&str; 11] = [
     include_str!("../scenarios/producers.toml"),
     include_str!("../scenarios/spread-small.toml"),
     include_str!("../scenarios/fan-out.toml"),
+    include_str!("../scenarios/catch-up.toml"),
 ];
 
 /// The paper's own experiment: figures 4 and 5.
@@ -29,7 +30,7 @@ pub const PAPER: [&str; 3] = ["paper-produce-batch-1", "paper-produce-batch-50",
 /// Fewer records than this say nothing at all.
 const RECORDS_MIN: u64 = 1_000;
 
-/// Which half of the work is measured.
+/// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -39,6 +40,9 @@ pub enum Kind {
     Consume,
     /// Reading while it is written: the latency is from end to end.
     FanOut,
+    /// Reading a backlog, while records are written at a steady rate and read at the end: the
+    /// rate is that of the reader of the backlog, the latency that of the others.
+    CatchUp,
 }
 
 /// A field that takes several values, one after the other: each makes a scenario of its own.
@@ -65,8 +69,11 @@ pub struct Scenario {
     pub kind: Kind,
     /// The classes to run in; a system runs in those that it offers.
     pub durability: Vec<Durability>,
-    /// Records in all.
+    /// Records in all, but for a backlog.
     pub records: u64,
+    /// Records that are there before anything is measured; for [`Kind::CatchUp`].
+    #[serde(default)]
+    pub backlog: u64,
     /// Bytes of a payload.
     pub record_bytes: usize,
     /// Producers, each with a connection and a thread.
@@ -173,9 +180,17 @@ impl Scenario {
 
     /// The scenario with its records multiplied by `scale`.
     pub fn scaled(mut self, scale: f64) -> Scenario {
-        let records = (self.records as f64 * scale).round() as u64;
-        self.records = records.max(RECORDS_MIN);
+        let scaled = |records: u64| ((records as f64 * scale).round() as u64).max(RECORDS_MIN);
+        self.records = scaled(self.records);
+        if self.backlog > 0 {
+            self.backlog = scaled(self.backlog);
+        }
         self
+    }
+
+    /// Whether several readers read the same records.
+    pub fn needs_log(&self) -> bool {
+        self.readers > 1 || self.kind == Kind::CatchUp
     }
 
     /// How each of the producers paces its share.
@@ -198,10 +213,11 @@ impl Scenario {
     }
 
     /// How the consumer that is measured reads.
-    pub fn consumer_options(&self) -> ConsumerOptions {
+    pub fn consumer_options(&self, start: Start) -> ConsumerOptions {
         ConsumerOptions {
             prefetch_records: self.prefetch_records,
             prefetch_bytes: self.prefetch_bytes,
+            start,
         }
     }
 
@@ -234,6 +250,11 @@ impl Scenario {
             (self.record_bytes >= HEADER_SIZE, "record_bytes must be at least 24"),
             (self.rate.is_none_or(|rate| rate > 0.0), "rate must be more than 0"),
             (self.rate.is_none() || self.window.is_none(), "rate and window exclude"),
+            (
+                (self.kind == Kind::CatchUp) == (self.backlog > 0),
+                "a backlog is for catch-up, which needs one",
+            ),
+            (self.kind != Kind::CatchUp || self.rate.is_some(), "catch-up needs a rate"),
             (!self.durability.is_empty(), "durability must name a class"),
         ];
         checks.iter().find(|(holds, _)| !holds).map(|(_, reason)| *reason)

@@ -113,6 +113,7 @@ fn scenario(args: &LoadArgs, kind: Kind, name: &str) -> Result<Scenario> {
         kind,
         durability: vec![args.durability],
         records: args.records,
+        backlog: 0,
         record_bytes: *record_bytes,
         producers: *producers,
         partitions: *partitions,

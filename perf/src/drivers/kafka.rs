@@ -1,7 +1,9 @@
 //! Pinion and Kafka by librdkafka, through the crate `rdkafka`: what most of their users run
 //! outside the JVM. Both get the same settings.
 
-use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
+use super::{
+    Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Start, Topic,
+};
 use crate::error::{Error, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::client::DefaultClientContext;
@@ -15,6 +17,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const CLIENT: &str = "librdkafka";
+/// Longer than a broker takes to answer a question, however busy it is.
+const ASK_LIMIT: Duration = Duration::from_secs(10);
 const FLUSH_POLL: Duration = Duration::from_millis(1);
 /// `flush.messages` of a topic whose acks do not wait for the disk: Kafka's default.
 const NEVER: &str = "9223372036854775807";
@@ -97,8 +101,16 @@ impl Broker for KafkaBroker {
         let consumer: BaseConsumer = config.create().map_err(Error::client(CLIENT))?;
         let mut partitions = TopicPartitionList::new();
         for partition in 0..i32::try_from(topic.partitions).unwrap_or(i32::MAX) {
+            let start = match options.start {
+                Start::First => Offset::Beginning,
+                // By its number: the library would look for the end later, behind new records.
+                Start::End => {
+                    let offsets = consumer.fetch_watermarks(&topic.name, partition, ASK_LIMIT);
+                    Offset::Offset(offsets.map_err(Error::client(CLIENT))?.1)
+                }
+            };
             partitions
-                .add_partition_offset(&topic.name, partition, Offset::Beginning)
+                .add_partition_offset(&topic.name, partition, start)
                 .map_err(Error::client(CLIENT))?;
         }
         consumer.assign(&partitions).map_err(Error::client(CLIENT))?;

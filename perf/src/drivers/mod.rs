@@ -67,6 +67,17 @@ pub struct ConsumerOptions {
     pub prefetch_records: u32,
     /// Bytes that the client fetches at once, where it counts those.
     pub prefetch_bytes: u32,
+    /// Which record comes first, in topics that keep what was read; a queue gives what it has.
+    pub start: Start,
+}
+
+/// Where a consumer starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the first record that there is.
+    First,
+    /// Behind the last record that there is.
+    End,
 }
 
 /// A running broker, as clients see it.
@@ -75,7 +86,7 @@ pub trait Broker: Send + Sync {
     fn create_topic(&self, topic: &Topic) -> Result<()>;
     /// Connects a producer.
     fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>>;
-    /// Connects a consumer of all partitions, from the first record on.
+    /// Connects a consumer of all partitions.
     fn consumer(&self, topic: &Topic, options: ConsumerOptions) -> Result<Box<dyn Consumer>>;
     /// Removes a topic, with all that is in it.
     fn delete_topic(&self, topic: &Topic) -> Result<()>;

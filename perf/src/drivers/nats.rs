@@ -4,9 +4,12 @@
 //! NATS has no batches, though its client gathers what is sent close together.
 
 use super::asynchronous::{self, runtime};
-use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
+use super::{
+    Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Start, Topic,
+};
 use crate::error::{Error, Result};
 use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
 use async_nats::jetstream::context::{Context, PublishError};
 use async_nats::jetstream::publish::PublishAck;
@@ -90,7 +93,7 @@ impl Broker for NatsBroker {
         }))
     }
 
-    fn consumer(&self, topic: &Topic, _: ConsumerOptions) -> Result<Box<dyn Consumer>> {
+    fn consumer(&self, topic: &Topic, options: ConsumerOptions) -> Result<Box<dyn Consumer>> {
         let link = self.connect()?;
         let deliveries = link.runtime.block_on(async {
             let stream =
@@ -98,6 +101,10 @@ impl Broker for NatsBroker {
             // In order and without acknowledgements: what reads a stream fastest.
             let config = OrderedConfig {
                 deliver_subject: link.client.new_inbox(),
+                deliver_policy: match options.start {
+                    Start::First => DeliverPolicy::All,
+                    Start::End => DeliverPolicy::New,
+                },
                 ..OrderedConfig::default()
             };
             let consumer = stream.create_consumer(config).await.map_err(Error::client(CLIENT))?;

@@ -4,7 +4,7 @@
 //! The broker confirms every record, whether or not anybody asked.
 
 use super::asynchronous::{self, runtime};
-use super::{Broker, Consumer, ConsumerOptions, Producer, ProducerOptions, Topic};
+use super::{Broker, Consumer, ConsumerOptions, Producer, ProducerOptions, Start, Topic};
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, SelectAll, select_all};
@@ -91,11 +91,15 @@ impl Broker for StreamBroker {
         }))
     }
 
-    fn consumer(&self, topic: &Topic, _: ConsumerOptions) -> Result<Box<dyn Consumer>> {
+    fn consumer(&self, topic: &Topic, options: ConsumerOptions) -> Result<Box<dyn Consumer>> {
         let link = self.connect()?;
+        let start = || match options.start {
+            Start::First => OffsetSpecification::First,
+            Start::End => OffsetSpecification::Next,
+        };
         let mut deliveries = Vec::new();
         for (partition, stream) in (0..).zip(streams(topic)) {
-            let builder = link.environment.consumer().offset(OffsetSpecification::First);
+            let builder = link.environment.consumer().offset(start());
             let consumer = link.runtime.block_on(builder.build(&stream));
             let consumer = consumer.map_err(Error::client(CLIENT))?;
             let named =

@@ -5,7 +5,8 @@ use super::table::{known, spread};
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
 use crate::host::stamp::Stamp;
-use crate::results::{Failure, Outcome, Results};
+use crate::results::{Failure, Outcome, Results, Until};
+use crate::work::latency::Percentiles;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
@@ -37,7 +38,7 @@ struct Section {
     durability: &'static str,
     plots: Vec<String>,
     rows: Vec<Row>,
-    has_latency: bool,
+    latencies: Vec<LatencyRow>,
 }
 
 /// One system's figures, as text.
@@ -54,7 +55,14 @@ struct Row {
     rss: String,
     disk: String,
     verified: bool,
-    latency: Option<Vec<String>>,
+}
+
+/// One kind of latency of one system, as text.
+#[derive(Debug, Serialize)]
+struct LatencyRow {
+    system: String,
+    until: &'static str,
+    cells: Vec<String>,
 }
 
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,7 +130,7 @@ fn sections(results: &Results, folder: &Path) -> Result<Vec<Section>> {
             durability: durability.name(),
             plots: [bars_of(&outcomes)?, lines_of(&outcomes, folder)?].concat(),
             rows: outcomes.iter().map(|outcome| row(outcome)).collect(),
-            has_latency: outcomes.iter().any(|outcome| outcome.median.latency_us.is_some()),
+            latencies: outcomes.iter().flat_map(|outcome| latency_rows(outcome)).collect(),
         })
     };
     keys.into_iter().map(section).collect()
@@ -175,15 +183,6 @@ fn lines_of(outcomes: &[&Outcome], folder: &Path) -> Result<Vec<String>> {
 fn row(outcome: &Outcome) -> Row {
     let median = &outcome.median;
     let client_share = median.client_cpu_seconds_per_million / MILLION * median.records_per_second;
-    let latency = median.latency_us.map(|latency| {
-        let from_send = median.latency_from_send_us.map_or(0.0, |percentiles| percentiles.p99);
-        let percentiles =
-            [latency.p50, latency.p90, latency.p99, latency.p99_9, latency.p99_99, latency.max];
-        let mut cells: Vec<String> = percentiles.map(|micros| format!("{micros:.0}")).to_vec();
-        cells.push(latency.count.to_string());
-        cells.push(known(from_send, 0));
-        cells
-    });
     Row {
         system: outcome.system.clone(),
         rate: format!("{:.0}", median.records_per_second),
@@ -196,6 +195,26 @@ fn row(outcome: &Outcome) -> Row {
         rss: known(median.rss_mb, 0),
         disk: format!("{:.2}", median.disk_bytes_per_byte),
         verified: outcome.verified,
-        latency,
     }
+}
+
+/// The latency that counts, and that to the confirmation beside it. What was really sent when is
+/// known of confirmed records.
+fn latency_rows(outcome: &Outcome) -> Vec<LatencyRow> {
+    let median = &outcome.median;
+    let from_send = median.latency_from_send_us.map_or(0.0, |percentiles| percentiles.p99);
+    let kinds = [
+        (outcome.latency_until, median.latency_us),
+        (Until::Confirmed, median.latency_until_confirmed_us),
+    ];
+    let row = |(until, latency): (Until, Option<Percentiles>)| {
+        let latency = latency?;
+        let percentiles =
+            [latency.p50, latency.p90, latency.p99, latency.p99_9, latency.p99_99, latency.max];
+        let mut cells: Vec<String> = percentiles.map(|micros| format!("{micros:.0}")).to_vec();
+        cells.push(latency.count.to_string());
+        cells.push(known(if until == Until::Confirmed { from_send } else { 0.0 }, 0));
+        Some(LatencyRow { system: outcome.system.clone(), until: until.name(), cells })
+    };
+    kinds.into_iter().filter_map(row).collect()
 }

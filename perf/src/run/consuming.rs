@@ -13,6 +13,17 @@ const SURPLUS_WAIT: Duration = Duration::from_millis(200);
 /// Records that stop coming are lost: how long they may take.
 const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 
+/// What a reader is to read, and what it notes.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// Records of each producer.
+    pub sent: &'a [u64],
+    /// Whether producers send meanwhile, by the same clock: then latencies are noted.
+    pub is_live: bool,
+    /// The producer whose records were there before: then the end of these is noted.
+    pub backlog_of: Option<u32>,
+}
+
 /// What was read.
 #[derive(Debug)]
 pub struct Consumed {
@@ -20,25 +31,21 @@ pub struct Consumed {
     pub verdict: Verdict,
     /// When the first and the last record came.
     pub span: (Duration, Duration),
+    /// When the last record of the backlog came, if it did.
+    pub backlog_end: Option<Duration>,
     /// From the time at which a record was due to be sent to its coming, if both have one clock.
     pub latency: LatencySeries,
 }
 
 /// Reads until every record that was sent came back, or no more come.
 ///
-/// Latencies are noted if `is_live`: producers send meanwhile, by the same clock.
-///
 /// # Errors
 /// If the client fails, nothing comes at all, or the run is stopped.
-pub fn run(
-    consumer: &mut dyn Consumer,
-    sent: &[u64],
-    shared: &Shared,
-    is_live: bool,
-) -> Result<Consumed> {
+pub fn run(consumer: &mut dyn Consumer, reading: Reading<'_>, shared: &Shared) -> Result<Consumed> {
     let mut latency = LatencySeries::default();
-    let mut verifier = Verifier::new(sent);
+    let mut verifier = Verifier::new(reading.sent);
     let mut span: Option<(Duration, Duration)> = None;
+    let mut backlog_end = None;
     let watchdog = Watchdog::new(shared.now());
     while verifier.missing() > 0 {
         let mut received = 0;
@@ -49,7 +56,7 @@ pub fn run(
             }
             received += 1;
             let origin = verifier.receive(partition, payload);
-            if let Some(origin) = origin.filter(|_| is_live) {
+            if let Some(origin) = origin.filter(|_| reading.is_live) {
                 let now = shared.now();
                 latency.record(now, now.saturating_sub(origin.due));
             }
@@ -57,6 +64,9 @@ pub fn run(
         shared.advance(received);
         shared.check()?;
         let now = shared.now();
+        if backlog_end.is_none() && reading.backlog_of.is_some_and(|of| verifier.has_all_of(of)) {
+            backlog_end = Some(now);
+        }
         match &mut span {
             Some(span) if received > 0 => span.1 = now,
             Some(span) if now.saturating_sub(span.1) > SILENCE_LIMIT => break,
@@ -70,7 +80,8 @@ pub fn run(
             verifier.receive(partition, payload);
         })?;
     }
-    Ok(Consumed { verdict: verifier.finish(), span: span.unwrap_or_default(), latency })
+    let (verdict, span) = (verifier.finish(), span.unwrap_or_default());
+    Ok(Consumed { verdict, span, backlog_end, latency })
 }
 
 #[cfg(test)]
@@ -78,6 +89,8 @@ mod tests {
     use super::*;
     use crate::work::payload::{Origin, PayloadMaker};
     use std::collections::VecDeque;
+
+    const READING: Reading<'_> = Reading { sent: &[100], is_live: false, backlog_of: None };
 
     /// A driver that delivers what a test gave it.
     struct Canned(VecDeque<Vec<u8>>);
@@ -108,10 +121,10 @@ mod tests {
         for spoil in spoil {
             let mut spoiled = records(100);
             spoil(&mut spoiled);
-            let consumed = run(&mut Canned(spoiled), &[100], &Shared::start(), false);
+            let consumed = run(&mut Canned(spoiled), READING, &Shared::start());
             assert!(!consumed.expect("the driver delivers").verdict.is_clean());
         }
-        let consumed = run(&mut Canned(records(100)), &[100], &Shared::start(), false);
+        let consumed = run(&mut Canned(records(100)), READING, &Shared::start());
         assert!(consumed.expect("the driver delivers").verdict.is_clean());
     }
 }

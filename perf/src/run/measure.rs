@@ -1,7 +1,7 @@
 //! One scenario on one running system: warm up, write, read back, and what that cost.
 
-use super::phases::{self, Phase};
-use crate::drivers::{ConsumerOptions, Durability, Topic};
+use super::phases::{self, CaughtUp, Phase};
+use crate::drivers::{ConsumerOptions, Durability, Start, Topic};
 use crate::error::Result;
 use crate::host::interrupt;
 use crate::host::server::Server;
@@ -28,14 +28,14 @@ const MILLION: f64 = 1e6;
 
 /// How what is read only to verify is fetched: librdkafka's defaults.
 const VERIFYING: ConsumerOptions =
-    ConsumerOptions { prefetch_records: 100_000, prefetch_bytes: 1 << 20 };
+    ConsumerOptions { prefetch_records: 100_000, prefetch_bytes: 1 << 20, start: Start::First };
 
 /// A run, and its latencies second by second.
 #[derive(Debug)]
 pub struct Measured {
     /// The figures and the verdict.
     pub run: Run,
-    /// From due time to confirmation, if there were confirmations.
+    /// Those of [`Figures::latency_us`], if there are any.
     pub latency: LatencySeries,
 }
 
@@ -83,6 +83,7 @@ fn once(
     running.broker.create_topic(topic)?;
     let measured = match scenario.kind {
         Kind::FanOut => fan_out(running, scenario, topic, bar),
+        Kind::CatchUp => catch_up(running, scenario, topic, bar),
         Kind::Produce | Kind::Consume => one_after_the_other(running, scenario, topic, bar),
     }?;
     if running.server.is_elsewhere() {
@@ -104,8 +105,8 @@ fn one_after_the_other(
         Ok((phases::span_of(&produced), produced))
     })?;
     let options = match scenario.kind {
-        Kind::Consume => scenario.consumer_options(),
-        Kind::Produce | Kind::FanOut => VERIFYING,
+        Kind::Consume => scenario.consumer_options(Start::First),
+        _ => VERIFYING,
     };
     let (read, consumed) = costing(server, |server| {
         let consumed = phase.consume(server, options)?;
@@ -144,6 +145,40 @@ fn fan_out(
     let mut figures = figures(scenario, verification.received, &cost);
     figures.latency_us = latency.percentiles();
     Ok(Measured { run: Run { figures, verification }, latency })
+}
+
+/// The rate is that of the drained backlog, the latency that of the reader at the end; the cost is
+/// shared by everything that readers got.
+fn catch_up(
+    running: &mut Running,
+    scenario: &Scenario,
+    topic: &Topic,
+    bar: &ProgressBar,
+) -> Result<Measured> {
+    let Running { server, broker } = running;
+    let mut phase = Phase { broker: broker.as_ref(), scenario, topic, bar };
+    phase.write_backlog(server)?;
+    settle(server);
+    let (cost, caught_up) = costing(server, |server| {
+        let caught_up = phase.catch_up(server)?;
+        let (start, end) = caught_up.drained.span;
+        Ok((caught_up.drained.backlog_end.unwrap_or(end) - start, caught_up))
+    })?;
+    let CaughtUp { produced, followed, drained } = caught_up;
+    let mut verification = followed.verdict;
+    verification.add(&drained.verdict);
+    let rates = figures(scenario, scenario.backlog, &cost);
+    let mut figures = Figures {
+        records_per_second: rates.records_per_second,
+        mb_per_second: rates.mb_per_second,
+        ..figures(scenario, verification.received, &cost)
+    };
+    figures.latency_us = followed.latency.percentiles();
+    let confirmed = merged(produced.iter().map(|produced| &produced.latency));
+    figures.latency_until_confirmed_us = confirmed.percentiles();
+    let from_send = merged(produced.iter().map(|produced| &produced.latency_from_send));
+    figures.latency_from_send_us = from_send.percentiles();
+    Ok(Measured { run: Run { figures, verification }, latency: followed.latency })
 }
 
 fn merged<'s>(series: impl Iterator<Item = &'s LatencySeries>) -> LatencySeries {
@@ -199,6 +234,7 @@ fn figures(scenario: &Scenario, records: u64, cost: &Cost) -> Figures {
         rss_mb: cost.broker.resident_bytes as f64 / BYTES_PER_MB,
         disk_bytes_per_byte: cost.broker.written_bytes as f64 / bytes,
         latency_us: None,
+        latency_until_confirmed_us: None,
         latency_from_send_us: None,
     }
 }

@@ -1,13 +1,14 @@
-//! The phases of a run, each with its threads: writing, reading, and both at once.
+//! The phases of a run, each with its threads: writing, reading, both at once, and both beside the
+//! draining of a backlog.
 
 use super::Shared;
-use super::consuming::{self, Consumed};
+use super::consuming::{self, Consumed, Reading};
 use super::producing::{self, Assignment, Produced};
-use crate::drivers::{Broker, Consumer, ConsumerOptions, Producer, Topic};
+use crate::drivers::{Broker, Consumer, ConsumerOptions, Producer, ProducerOptions, Start, Topic};
 use crate::error::{Error, Result};
 use crate::host::server::Server;
 use crate::scenario::Scenario;
-use crate::work::pacer::Pacer;
+use crate::work::pacer::{Pace, Pacer};
 use indicatif::ProgressBar;
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
@@ -16,6 +17,19 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Client libraries look for a topic's partitions in the background: readers have found them by
 /// then, so that the first records do not wait for that.
 const READERS_CONNECT: Duration = Duration::from_secs(2);
+/// Unconfirmed records while a backlog is written: enough for any broker's batches.
+const BACKLOG_WINDOW: u64 = 10_000;
+
+/// What a drained backlog leaves to be told.
+#[derive(Debug)]
+pub struct CaughtUp {
+    /// The writing meanwhile.
+    pub produced: Vec<Produced>,
+    /// The reader that stayed at the end.
+    pub followed: Consumed,
+    /// The reader that began with the backlog.
+    pub drained: Consumed,
+}
 
 /// What every phase works with.
 pub struct Phase<'a> {
@@ -56,8 +70,8 @@ impl Phase<'_> {
         let shared = Shared::start();
         thread::scope(|scope| {
             let (shared, sent) = (&shared, &sent);
-            let mut run = move || consuming::run(consumer.as_mut(), sent, shared, false);
-            let threads = vec![scope.spawn(move || shared.keep_failure(run()))];
+            let reading = Reading { sent, is_live: false, backlog_of: None };
+            let threads = vec![spawn_reader(scope, &mut consumer, reading, shared)];
             self.watch(server, shared, || are_finished(&threads));
             join(threads, shared).map(|mut all| all.remove(0))
         })
@@ -69,7 +83,7 @@ impl Phase<'_> {
     /// As [`Phase::produce`].
     pub fn fan_out(&mut self, server: &mut Server) -> Result<Vec<Consumed>> {
         let sent = self.sent();
-        let options = self.scenario.consumer_options();
+        let options = self.scenario.consumer_options(Start::First);
         let mut consumers: Vec<Box<dyn Consumer>> = Vec::new();
         for _ in 0..self.scenario.readers {
             consumers.push(self.broker.consumer(self.topic, options)?);
@@ -79,19 +93,81 @@ impl Phase<'_> {
         self.begin("fan-out", self.scenario.records * (1 + u64::from(self.scenario.readers)));
         let shared = Shared::start();
         thread::scope(|scope| {
-            let (shared, sent) = (&shared, &sent);
+            let shared = &shared;
+            let reading = Reading { sent: &sent, is_live: true, backlog_of: None };
             let readers: Vec<_> = consumers
                 .iter_mut()
-                .map(|consumer| {
-                    let mut run = move || consuming::run(consumer.as_mut(), sent, shared, true);
-                    scope.spawn(move || shared.keep_failure(run()))
-                })
+                .map(|consumer| spawn_reader(scope, consumer, reading, shared))
                 .collect();
             let writers = self.spawn_producers(scope, &mut producers, shared);
             self.watch(server, shared, || are_finished(&readers) && are_finished(&writers));
             join(writers, shared)?;
             join(readers, shared)
         })
+    }
+
+    /// Writes the backlog, as a producer of its own.
+    ///
+    /// # Errors
+    /// As [`Phase::produce`].
+    pub fn write_backlog(&mut self, server: &mut Server) -> Result<()> {
+        let Scenario { backlog, .. } = *self.scenario;
+        let options = ProducerOptions { batch: None, confirm: true };
+        let mut producer = self.broker.producer(self.topic, options)?;
+        self.begin("backlog", backlog);
+        let shared = Shared::start();
+        let assignment = Assignment {
+            producer: self.backlog_producer(),
+            pacer: Pacer::new(Pace::Closed { window: BACKLOG_WINDOW }, backlog),
+            confirm: true,
+            ..self.assignment(0)
+        };
+        thread::scope(|scope| {
+            let shared = &shared;
+            let run = move || producing::run(producer.as_mut(), assignment, shared);
+            let threads = vec![scope.spawn(move || shared.keep_failure(run()))];
+            self.watch(server, shared, || are_finished(&threads));
+            join(threads, shared).map(drop)
+        })
+    }
+
+    /// Writes all records while one reader stays at their end, and another drains the backlog
+    /// and goes on until it has all of them, too.
+    ///
+    /// # Errors
+    /// As [`Phase::produce`].
+    pub fn catch_up(&mut self, server: &mut Server) -> Result<CaughtUp> {
+        let Scenario { records, backlog, .. } = *self.scenario;
+        let live = self.sent();
+        let all = [live.as_slice(), &[backlog]].concat();
+        let at_the_end = self.scenario.consumer_options(Start::End);
+        let mut follower = self.broker.consumer(self.topic, at_the_end)?;
+        thread::sleep(READERS_CONNECT);
+        let mut producers = self.producers()?;
+        let from_the_first = self.scenario.consumer_options(Start::First);
+        let mut drainer = self.broker.consumer(self.topic, from_the_first)?;
+        self.begin("catch-up", backlog + 3 * records);
+        let shared = Shared::start();
+        thread::scope(|scope| {
+            let shared = &shared;
+            let reading = Reading { sent: &live, is_live: true, backlog_of: None };
+            let following = spawn_reader(scope, &mut follower, reading, shared);
+            let backlog_of = Some(self.backlog_producer());
+            let reading = Reading { sent: &all, is_live: false, backlog_of };
+            let draining = spawn_reader(scope, &mut drainer, reading, shared);
+            let readers = vec![following, draining];
+            let writers = self.spawn_producers(scope, &mut producers, shared);
+            self.watch(server, shared, || are_finished(&readers) && are_finished(&writers));
+            let produced = join(writers, shared)?;
+            let [followed, drained] = <[Consumed; 2]>::try_from(join(readers, shared)?)
+                .expect("as many results as threads");
+            Ok(CaughtUp { produced, followed, drained })
+        })
+    }
+
+    /// The number of the producer behind the last of the others.
+    fn backlog_producer(&self) -> u32 {
+        self.scenario.producers
     }
 
     fn producers(&self) -> Result<Vec<Box<dyn Producer>>> {
@@ -110,20 +186,23 @@ impl Phase<'_> {
         producers: &'scope mut [Box<dyn Producer>],
         shared: &'scope Shared,
     ) -> Vec<ScopedJoinHandle<'scope, Option<Produced>>> {
+        let threads = (0..).zip(producers).map(|(number, producer)| {
+            let assignment = self.assignment(number);
+            let run = move || producing::run(producer.as_mut(), assignment, shared);
+            scope.spawn(move || shared.keep_failure(run()))
+        });
+        threads.collect()
+    }
+
+    fn assignment(&self, producer: u32) -> Assignment {
         let scenario = self.scenario;
-        let assignment = |producer: u32| Assignment {
+        Assignment {
             producer,
             pacer: Pacer::new(scenario.pace(), scenario.share(producer)),
             partitions: scenario.partitions,
             record_bytes: scenario.record_bytes,
             confirm: scenario.confirm,
-        };
-        let threads = (0..).zip(producers).map(|(number, producer)| {
-            let assignment = assignment(number);
-            let run = move || producing::run(producer.as_mut(), assignment, shared);
-            scope.spawn(move || shared.keep_failure(run()))
-        });
-        threads.collect()
+        }
     }
 
     fn begin(&self, what: &'static str, records: u64) {
@@ -140,6 +219,16 @@ impl Phase<'_> {
             shared.keep_failure(server.check_alive());
         }
     }
+}
+
+fn spawn_reader<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    consumer: &'scope mut Box<dyn Consumer>,
+    reading: Reading<'scope>,
+    shared: &'scope Shared,
+) -> ScopedJoinHandle<'scope, Option<Consumed>> {
+    let mut run = move || consuming::run(consumer.as_mut(), reading, shared);
+    scope.spawn(move || shared.keep_failure(run()))
 }
 
 fn are_finished<T>(threads: &[ScopedJoinHandle<'_, T>]) -> bool {

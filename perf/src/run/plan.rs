@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::host::interrupt;
 use crate::host::server::Server;
 use crate::host::stamp::Stamp;
-use crate::results::{Failure, Figures, Outcome, Results};
+use crate::results::{Failure, Figures, Outcome, Results, Until};
 use crate::scenario::Scenario;
 use crate::systems::{Running, Setting, System};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -107,7 +107,7 @@ impl Plan {
         durability: Durability,
     ) -> impl Iterator<Item = &Scenario> {
         let fits = move |scenario: &&Scenario| {
-            scenario.durability.contains(&durability) && (scenario.readers == 1 || system.is_log())
+            scenario.durability.contains(&durability) && (!scenario.needs_log() || system.is_log())
         };
         self.scenarios.iter().filter(fits)
     }
@@ -193,6 +193,7 @@ fn add(results: &mut Results, lane: &Lane, scenario: &Scenario, measured: Measur
         scenario: scenario.name.clone(),
         title: scenario.title.clone(),
         durability: lane.durability,
+        latency_until: Until::of(scenario.kind),
         settings: lane.system.settings(lane.durability),
         verified: run.verification.is_clean(),
         runs: vec![run],

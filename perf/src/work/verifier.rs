@@ -51,6 +51,7 @@ pub struct Verifier {
 #[derive(Debug)]
 struct Received {
     sent: u64,
+    missing: u64,
     words: Vec<u64>,
 }
 
@@ -58,8 +59,10 @@ impl Verifier {
     /// Expects, of each producer, as many records as it sent.
     pub fn new(sent: &[u64]) -> Verifier {
         let words = |sent: u64| usize::try_from(sent.div_ceil(64)).expect("a count that fits");
-        let producers =
-            sent.iter().map(|&sent| Received { sent, words: vec![0; words(sent)] }).collect();
+        let producers = sent
+            .iter()
+            .map(|&sent| Received { sent, missing: sent, words: vec![0; words(sent)] })
+            .collect();
         let verdict = Verdict { sent: sent.iter().sum(), ..Verdict::default() };
         Verifier { producers, last: HashMap::new(), verdict }
     }
@@ -89,6 +92,11 @@ impl Verifier {
         self.verdict.sent - self.verdict.received
     }
 
+    /// Whether every record of this producer has come.
+    pub fn has_all_of(&self, producer: u32) -> bool {
+        self.producers.get(producer as usize).is_some_and(|received| received.missing == 0)
+    }
+
     /// The verdict, once nothing more comes.
     pub fn finish(mut self) -> Verdict {
         self.verdict.lost = self.missing();
@@ -108,6 +116,7 @@ impl Received {
         let bit = 1 << (sequence % 64);
         let is_new = *word & bit == 0;
         *word |= bit;
+        self.missing -= u64::from(is_new);
         is_new
     }
 }
@@ -198,6 +207,11 @@ mod tests {
             verifier.receive(partition, record);
         }
         assert_eq!(verifier.missing(), 5);
+        assert!(!verifier.has_all_of(0));
+        for record in [&first[0], &first[3]] {
+            verifier.receive(2, record);
+        }
+        assert!(verifier.has_all_of(0) && !verifier.has_all_of(1) && !verifier.has_all_of(2));
         assert_eq!(verifier.finish().reordered, 0);
     }
 }

@@ -1,6 +1,7 @@
 //! The whole way once, on a little work: a broker is started, measured, verified and torn down,
 //! and leaves results that say so.
 
+use super::support::pinion;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -14,6 +15,7 @@ fn the_paper_runs_on_pinion() {
     let (out, data) = (folder.path().join("out"), folder.path().join("data"));
     let mut command = Command::new(program);
     command.args(["paper", "--systems", "pinion", "--runs", "1", "--scale", "0.001"]);
+    command.arg("--pinion").arg(pinion());
     command.arg("--out").arg(&out).arg("--data").arg(&data);
     let output = command.output().expect("the harness can be started");
     let printed = String::from_utf8_lossy(&output.stdout);

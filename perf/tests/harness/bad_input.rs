@@ -1,13 +1,11 @@
 //! What goes wrong around a run: brokers that do not start or die, and Ctrl-C. The run says so,
 //! goes on with the others, and leaves nothing running or on disk.
 
-mod support;
-
+use super::support::{Bench, Ended, broker_elsewhere, pinion};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::thread;
 use std::time::Duration;
-use support::{Bench, Ended, broker_elsewhere, pinion};
 
 /// Longer than anything here takes on a slow machine, and shorter than a test may hang.
 const LIMIT: Duration = Duration::from_secs(180);

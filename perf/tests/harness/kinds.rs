@@ -1,0 +1,48 @@
+//! The kinds of work in which several things happen at once, each on a little work: every reader
+//! gets everything, and the results say what was measured.
+
+use super::support::{Bench, pinion};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Longer than anything here takes on a slow machine, and shorter than a test may hang.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// The only outcome of a scenario on Pinion, which is clean.
+fn outcome(scenario: &str, scale: &str) -> Value {
+    let bench = Bench::new();
+    let mut command = bench.command(&[scenario], scale, &pinion());
+    command.args(["--systems", "pinion"]);
+    let mut ended = bench.run(command, LIMIT);
+    assert_eq!(ended.code, Some(0), "{}", ended.printed);
+    bench.assert_nothing_left();
+    let outcome = ended.results["results"][0].take();
+    assert_eq!(outcome["verified"], true, "{outcome}");
+    outcome
+}
+
+fn is_positive(figure: &Value) -> bool {
+    figure.as_f64().is_some_and(|figure| figure > 0.0)
+}
+
+/// Goal: five readers get every record, and the latency ends with them.
+#[test]
+fn fan_out() {
+    let outcome = outcome("fan-out", "0.01");
+    assert_eq!(outcome["latency_until"], "read");
+    assert_eq!(outcome["runs"][0]["verification"]["received"], 5 * 2_000);
+    assert_eq!(outcome["median"]["latency_us"]["count"], 5 * 2_000);
+}
+
+/// Goal: the reader at the end gets what is written meanwhile and nothing else, the other one
+/// that and the backlog; rate, and both latencies, are there.
+#[test]
+fn catch_up() {
+    let outcome = outcome("catch-up", "0.02");
+    assert_eq!(outcome["latency_until"], "read");
+    assert_eq!(outcome["runs"][0]["verification"]["received"], 20_000 + 2 * 2_000);
+    let median = &outcome["median"];
+    assert!(is_positive(&median["records_per_second"]), "{median}");
+    assert_eq!(median["latency_us"]["count"], 2_000);
+    assert_eq!(median["latency_until_confirmed_us"]["count"], 2_000);
+}
