@@ -138,7 +138,7 @@ impl Until {
     /// What ends the latencies of a kind of work.
     pub fn of(kind: Kind) -> Until {
         match kind {
-            Kind::Produce | Kind::Consume => Until::Confirmed,
+            Kind::Produce | Kind::Consume | Kind::Restart => Until::Confirmed,
             Kind::FanOut | Kind::CatchUp => Until::Read,
         }
     }

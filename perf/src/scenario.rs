@@ -7,9 +7,10 @@ use crate::work::payload::HEADER_SIZE;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// The scenarios that come with the program.
-const BUILT_IN: [&str; 12] = [
+const BUILT_IN: [&str; 13] = [
     include_str!("../scenarios/paper-produce-batch-1.toml"),
     include_str!("../scenarios/paper-produce-batch-50.toml"),
     include_str!("../scenarios/paper-consume.toml"),
@@ -22,6 +23,7 @@ const BUILT_IN: [&str; 12] = [
     include_str!("../scenarios/spread-small.toml"),
     include_str!("../scenarios/fan-out.toml"),
     include_str!("../scenarios/catch-up.toml"),
+    include_str!("../scenarios/restart.toml"),
 ];
 
 /// The paper's own experiment: figures 4 and 5.
@@ -43,6 +45,9 @@ pub enum Kind {
     /// Reading a backlog, while records are written at a steady rate and read at the end: the
     /// rate is that of the reader of the backlog, the latency that of the others.
     CatchUp,
+    /// Writing at a steady rate, while the broker is stopped and started again in the middle, by
+    /// clients that send again what was not confirmed; reading back only verifies.
+    Restart,
 }
 
 /// A field that takes several values, one after the other: each makes a scenario of its own.
@@ -207,9 +212,19 @@ impl Scenario {
         self.records / producers + u64::from(u64::from(producer) < self.records % producers)
     }
 
+    /// When, since the start, the broker is restarted: half-way through the schedule.
+    pub fn restart_at(&self) -> Option<Duration> {
+        let rate = self.rate.filter(|_| self.kind == Kind::Restart)?;
+        Some(Duration::from_secs_f64(self.records as f64 / rate / 2.0))
+    }
+
     /// How producers send.
     pub fn producer_options(&self) -> ProducerOptions {
-        ProducerOptions { batch: self.batch, confirm: self.confirm }
+        ProducerOptions {
+            batch: self.batch,
+            confirm: self.confirm,
+            idempotent: self.kind == Kind::Restart,
+        }
     }
 
     /// How the consumer that is measured reads.
@@ -255,6 +270,8 @@ impl Scenario {
                 "a backlog is for catch-up, which needs one",
             ),
             (self.kind != Kind::CatchUp || self.rate.is_some(), "catch-up needs a rate"),
+            (self.kind != Kind::Restart || self.rate.is_some(), "restart needs a rate"),
+            (self.kind != Kind::Restart || self.confirm, "restart needs confirmations"),
             (!self.durability.is_empty(), "durability must name a class"),
         ];
         checks.iter().find(|(holds, _)| !holds).map(|(_, reason)| *reason)

@@ -78,6 +78,7 @@ impl Broker for KafkaBroker {
     fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>> {
         let mut config = self.config();
         config.set("acks", if options.confirm { "all" } else { "0" });
+        config.set("enable.idempotence", options.idempotent.to_string());
         if let Some(batch) = options.batch {
             config.set("batch.num.messages", batch.to_string());
         }

@@ -58,6 +58,9 @@ pub struct ProducerOptions {
     pub batch: Option<u32>,
     /// Whether the broker confirms each record.
     pub confirm: bool,
+    /// Whether records sent again after an error are stored once, and in order, all the same; for
+    /// drivers whose clients send again.
+    pub idempotent: bool,
 }
 
 /// How a consumer reads.

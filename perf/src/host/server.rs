@@ -5,7 +5,7 @@ use super::group::{self, Member};
 use super::interrupt;
 use super::usage::Usage;
 use crate::error::{Error, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use tempfile::TempDir;
 
 /// Longer than any of the brokers takes on a slow machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// Longer than any of the brokers takes to end when it is asked to.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Longer than the kernel takes to end a group that it was told to kill.
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -23,11 +25,21 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 const LOG_TAIL_LINES: usize = 20;
 
+#[derive(Debug)]
+struct Launch {
+    command: Command,
+    cores: Cores,
+}
+
 /// A running broker. Dropping it kills its process group and removes its directory.
 #[derive(Debug)]
 pub struct Server {
     /// Absent if somebody else runs the broker.
     child: Option<Child>,
+    /// How the broker is started again; absent for helpers and those of others.
+    launch: Option<Launch>,
+    /// The cost of processes that were stopped before.
+    spent: Usage,
     log: PathBuf,
     /// Helpers, such as a port mapper, that must outlive the broker.
     _helpers: Vec<Server>,
@@ -40,10 +52,12 @@ impl Server {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn start(command: &mut Command, directory: TempDir, cores: &Cores) -> Result<Server> {
+    pub fn start(mut command: Command, directory: TempDir, cores: &Cores) -> Result<Server> {
         let log = directory.path().join("output.log");
-        let child = spawn(command, &log, cores)?;
-        Ok(Server { child: Some(child), log, _helpers: Vec::new(), _directory: Some(directory) })
+        let mut server = Server::start_helper(&mut command, &log, cores)?;
+        server.launch = Some(Launch { command, cores: cores.clone() });
+        server._directory = Some(directory);
+        Ok(server)
     }
 
     /// Starts a program that a broker in the directory of `log` needs.
@@ -51,18 +65,49 @@ impl Server {
     /// # Errors
     /// If it cannot be started.
     pub fn start_helper(command: &mut Command, log: &Path, cores: &Cores) -> Result<Server> {
-        let child = spawn(command, log, cores)?;
-        Ok(Server {
-            child: Some(child),
-            log: log.to_owned(),
-            _helpers: Vec::new(),
-            _directory: None,
-        })
+        let mut server = Server::elsewhere();
+        server.child = Some(spawn(command, log, cores)?);
+        server.log = log.to_owned();
+        Ok(server)
     }
 
     /// A broker that somebody else runs: nothing is known of its cost, and it is left running.
     pub fn elsewhere() -> Server {
-        Server { child: None, log: PathBuf::new(), _helpers: Vec::new(), _directory: None }
+        Server {
+            child: None,
+            launch: None,
+            spent: Usage::default(),
+            log: PathBuf::new(),
+            _helpers: Vec::new(),
+            _directory: None,
+        }
+    }
+
+    /// Asks the broker to end (SIGTERM), and starts it again on the same files as soon as it has;
+    /// does not wait until it is ready.
+    ///
+    /// # Errors
+    /// If it does not end in time or cannot be started; if interrupted; if it is not ours.
+    pub fn restart(&mut self) -> Result<()> {
+        let spent = self.usage();
+        let (Some(child), Some(launch)) = (&mut self.child, &mut self.launch) else {
+            return Err(Error::Input("a broker of somebody else is not restarted".to_owned()));
+        };
+        if let Some(leader) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+            kill_process(leader, Signal::TERM).map_err(|e| Error::io("SIGTERM")(e.into()))?;
+        }
+        let deadline = Instant::now() + STOP_LIMIT;
+        while child.try_wait().map_err(Error::io("the broker"))?.is_none() {
+            interrupt::check()?;
+            if Instant::now() > deadline {
+                let reason = format!("the broker has not ended {STOP_LIMIT:?} after SIGTERM");
+                return Err(Error::Stalled(reason));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+        *child = spawn(&mut launch.command, &self.log, &launch.cores)?;
+        self.spent = spent;
+        Ok(())
     }
 
     /// Whether somebody else runs it.
@@ -122,9 +167,13 @@ impl Server {
         self.child.as_mut()?.try_wait().ok().flatten()
     }
 
-    /// What its processes cost so far.
+    /// What its processes cost so far; not what it cost to stop one.
     pub fn usage(&self) -> Usage {
-        self.child.as_ref().map_or_else(Usage::default, |child| Usage::of_group(child.id()))
+        let mut usage =
+            self.child.as_ref().map_or_else(Usage::default, |child| Usage::of_group(child.id()));
+        usage.cpu += self.spent.cpu;
+        usage.written_bytes += self.spent.written_bytes;
+        usage
     }
 
     /// The last lines that the processes printed.

@@ -65,9 +65,12 @@ pub fn run(
         durability,
     };
     let records = scenario.records as f64;
-    let warm_up = scenario
+    let mut warm_up = scenario
         .clone()
         .scaled((records * WARM_UP_PART).max(WARM_UP_RECORDS_MIN).min(records) / records);
+    if warm_up.kind == Kind::Restart {
+        warm_up.kind = Kind::Produce;
+    }
     bar.set_message("warming up");
     once(running, &warm_up, &topic("warm-up"), bar)?;
     once(running, scenario, &topic("run"), bar)
@@ -84,7 +87,9 @@ fn once(
     let measured = match scenario.kind {
         Kind::FanOut => fan_out(running, scenario, topic, bar),
         Kind::CatchUp => catch_up(running, scenario, topic, bar),
-        Kind::Produce | Kind::Consume => one_after_the_other(running, scenario, topic, bar),
+        Kind::Produce | Kind::Consume | Kind::Restart => {
+            one_after_the_other(running, scenario, topic, bar)
+        }
     }?;
     if running.server.is_elsewhere() {
         running.broker.delete_topic(topic)?;
@@ -115,7 +120,7 @@ fn one_after_the_other(
     let cost = if scenario.kind == Kind::Consume { &read } else { &written };
     let mut figures = figures(scenario, scenario.records, cost);
     let mut latency = LatencySeries::default();
-    if scenario.kind == Kind::Produce {
+    if scenario.kind != Kind::Consume {
         latency = merged(produced.iter().map(|produced| &produced.latency));
         let from_send = merged(produced.iter().map(|produced| &produced.latency_from_send));
         figures.latency_us = latency.percentiles();

@@ -44,7 +44,7 @@ pub struct Phase<'a> {
 }
 
 impl Phase<'_> {
-    /// Writes all records.
+    /// Writes all records; restarts the broker meanwhile, if the scenario says so.
     ///
     /// # Errors
     /// If broker or a client fails, or the run is interrupted.
@@ -54,6 +54,10 @@ impl Phase<'_> {
         let shared = Shared::start();
         thread::scope(|scope| {
             let threads = self.spawn_producers(scope, &mut producers, &shared);
+            if let Some(at) = self.scenario.restart_at() {
+                self.watch(server, &shared, || shared.now() >= at || are_finished(&threads));
+                shared.keep_failure(shared.check().and_then(|()| server.restart()));
+            }
             self.watch(server, &shared, || are_finished(&threads));
             join(threads, &shared)
         })
@@ -112,7 +116,7 @@ impl Phase<'_> {
     /// As [`Phase::produce`].
     pub fn write_backlog(&mut self, server: &mut Server) -> Result<()> {
         let Scenario { backlog, .. } = *self.scenario;
-        let options = ProducerOptions { batch: None, confirm: true };
+        let options = ProducerOptions { batch: None, confirm: true, idempotent: false };
         let mut producer = self.broker.producer(self.topic, options)?;
         self.begin("backlog", backlog);
         let shared = Shared::start();

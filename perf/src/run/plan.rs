@@ -7,7 +7,7 @@ use crate::host::interrupt;
 use crate::host::server::Server;
 use crate::host::stamp::Stamp;
 use crate::results::{Failure, Figures, Outcome, Results, Until};
-use crate::scenario::Scenario;
+use crate::scenario::{Kind, Scenario};
 use crate::systems::{Running, Setting, System};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -100,14 +100,19 @@ impl Plan {
         Ok(lanes)
     }
 
-    /// What a system runs in a class: it needs to keep what is read where several read it.
+    /// What a system runs in a class: it needs to keep what is read where several read it, and to
+    /// be ours where it is restarted.
     fn scenarios_of(
         &self,
         system: &'static dyn System,
         durability: Durability,
     ) -> impl Iterator<Item = &Scenario> {
+        let is_ours = !self.setting.endpoints.contains_key(system.name());
+        let can_restart = is_ours && system.can_restart();
         let fits = move |scenario: &&Scenario| {
-            scenario.durability.contains(&durability) && (!scenario.needs_log() || system.is_log())
+            scenario.durability.contains(&durability)
+                && (!scenario.needs_log() || system.is_log())
+                && (scenario.kind != Kind::Restart || can_restart)
         };
         self.scenarios.iter().filter(fits)
     }

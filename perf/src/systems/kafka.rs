@@ -39,6 +39,10 @@ impl System for Kafka {
         &[Durability::PageCache, Durability::Fsync]
     }
 
+    fn can_restart(&self) -> bool {
+        true
+    }
+
     fn install(&self, setting: &Setting) -> Result<String> {
         jars(setting)?;
         let java = "Debian package: default-jre-headless";
@@ -59,7 +63,7 @@ impl System for Kafka {
 
         let mut command = java(&jars, "kafka.Kafka");
         command.arg(&properties).current_dir(directory.path());
-        let mut server = Server::start(&mut command, directory, &setting.cores)?;
+        let mut server = Server::start(command, directory, &setting.cores)?;
         let broker = KafkaBroker::new(format!("127.0.0.1:{port}"));
         server.await_ready(|| broker.answers())?;
         Ok(Running { server, broker: Box::new(broker) })

@@ -43,6 +43,10 @@ pub trait System: Sync {
     fn is_log(&self) -> bool {
         true
     }
+    /// Whether one that was stopped goes on where it was, and so do the clients of its driver.
+    fn can_restart(&self) -> bool {
+        false
+    }
     /// Fetches what is missing, and gives the version.
     fn install(&self, setting: &Setting) -> Result<String>;
     /// Starts it, empty.

@@ -37,7 +37,7 @@ impl System for Nats {
         let mut command = Command::new(tree.join("usr/sbin/nats-server"));
         command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream"]);
         command.arg("--store_dir").arg(directory.path().join("data"));
-        let mut server = Server::start(&mut command, directory, &setting.cores)?;
+        let mut server = Server::start(command, directory, &setting.cores)?;
         let broker = NatsBroker::new(&format!("127.0.0.1:{port}"));
         server.await_ready(|| ports::is_open(port) && broker.answers())?;
         Ok(Running { server, broker: Box::new(broker) })

@@ -22,6 +22,10 @@ impl System for Pinion {
         &[Durability::PageCache, Durability::Fsync]
     }
 
+    fn can_restart(&self) -> bool {
+        true
+    }
+
     fn install(&self, setting: &Setting) -> Result<String> {
         let program = program(setting)?;
         if setting.pinion.is_none() {
@@ -42,7 +46,7 @@ impl System for Pinion {
         command.arg("serve").arg("--data").arg(directory.path().join("data"));
         command.args(["--listen", &bootstrap]);
         command.args(["--set", &format!("pinion.metrics.listen=127.0.0.1:{}", ports::free()?)]);
-        let mut server = Server::start(&mut command, directory, &setting.cores)?;
+        let mut server = Server::start(command, directory, &setting.cores)?;
         let broker = KafkaBroker::new(bootstrap);
         server.await_ready(|| broker.answers())?;
         Ok(Running { server, broker: Box::new(broker) })

@@ -145,7 +145,7 @@ fn start_node(setting: &Setting, port: u16, plugins: &str, more: &str) -> Result
     let mapper = Server::start_helper(&mut mapper, &folder.join("epmd.log"), &setting.cores)?;
     let mut command = Command::new(script);
     environment(&mut command, folder, mapper_port, ports::free()?);
-    let mut server = Server::start(&mut command, directory, &setting.cores)?;
+    let mut server = Server::start(command, directory, &setting.cores)?;
     server.keep(mapper);
     Ok(server)
 }

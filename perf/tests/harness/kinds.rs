@@ -3,6 +3,7 @@
 
 use super::support::{Bench, pinion};
 use serde_json::Value;
+use std::fs;
 use std::time::Duration;
 
 /// Longer than anything here takes on a slow machine, and shorter than a test may hang.
@@ -45,4 +46,29 @@ fn catch_up() {
     assert!(is_positive(&median["records_per_second"]), "{median}");
     assert_eq!(median["latency_us"]["count"], 2_000);
     assert_eq!(median["latency_until_confirmed_us"]["count"], 2_000);
+}
+
+/// Goal: the broker is really started a second time on the same files, and every record is there
+/// once and in order, with the gap in its latency.
+#[test]
+fn restart() {
+    let bench = Bench::new();
+    let starts = bench.folder().join("starts");
+    let line = format!("echo >>'{}'; exec '{}' \"$@\"", starts.display(), pinion().display());
+    let program = bench.script(&line);
+    let mut command = bench.command(&["restart"], "0.05", &program);
+    command.args(["--systems", "pinion"]);
+    let ended = bench.run(command, LIMIT);
+    assert_eq!(ended.code, Some(0), "{}", ended.printed);
+    bench.assert_nothing_left();
+
+    let outcomes = ended.results["results"].as_array().expect("a list of results");
+    assert_eq!(outcomes.len(), 2, "one for each class of durability: {outcomes:?}");
+    for outcome in outcomes {
+        assert_eq!(outcome["verified"], true, "{outcome}");
+        assert_eq!(outcome["latency_until"], "confirmed");
+        assert_eq!(outcome["median"]["latency_us"]["count"], 10_000, "{outcome}");
+    }
+    let starts = fs::read_to_string(starts).expect("the script has run");
+    assert_eq!(starts.lines().count(), 2 * outcomes.len());
 }

@@ -51,7 +51,7 @@ impl System for ActiveMq {
         command.arg("-cp").arg(&class_path).arg("Broker").arg(port.to_string());
         command.arg(directory.path().join("data")).arg(sync_strategy(durability));
         command.current_dir(directory.path());
-        let mut server = Server::start(&mut command, directory, &setting.cores)?;
+        let mut server = Server::start(command, directory, &setting.cores)?;
         server.await_ready(|| ports::is_open(port))?;
         let broker = self.connect(setting, &format!("127.0.0.1:{port}"))?;
         Ok(Running { server, broker })
