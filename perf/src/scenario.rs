@@ -223,7 +223,7 @@ impl Scenario {
         ProducerOptions {
             batch: self.batch,
             confirm: self.confirm,
-            idempotent: self.kind == Kind::Restart,
+            outlasts_restart: self.kind == Kind::Restart,
         }
     }
 

@@ -78,7 +78,11 @@ impl Broker for KafkaBroker {
     fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>> {
         let mut config = self.config();
         config.set("acks", if options.confirm { "all" } else { "0" });
-        config.set("enable.idempotence", options.idempotent.to_string());
+        if options.outlasts_restart {
+            config.set("enable.idempotence", "true");
+            // The default is up to ten seconds, which would hide how long the broker took.
+            config.set("reconnect.backoff.max.ms", "100");
+        }
         if let Some(batch) = options.batch {
             config.set("batch.num.messages", batch.to_string());
         }

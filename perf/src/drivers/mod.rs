@@ -58,9 +58,9 @@ pub struct ProducerOptions {
     pub batch: Option<u32>,
     /// Whether the broker confirms each record.
     pub confirm: bool,
-    /// Whether records sent again after an error are stored once, and in order, all the same; for
-    /// drivers whose clients send again.
-    pub idempotent: bool,
+    /// Whether the client is to outlast a restart of the broker: it connects again at once, and
+    /// what it sends again is stored once and in order. For drivers of systems that are restarted.
+    pub outlasts_restart: bool,
 }
 
 /// How a consumer reads.

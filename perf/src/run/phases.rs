@@ -116,7 +116,7 @@ impl Phase<'_> {
     /// As [`Phase::produce`].
     pub fn write_backlog(&mut self, server: &mut Server) -> Result<()> {
         let Scenario { backlog, .. } = *self.scenario;
-        let options = ProducerOptions { batch: None, confirm: true, idempotent: false };
+        let options = ProducerOptions { batch: None, confirm: true, outlasts_restart: false };
         let mut producer = self.broker.producer(self.topic, options)?;
         self.begin("backlog", backlog);
         let shared = Shared::start();

@@ -31,6 +31,8 @@ public final class Client {
 
     /** Arguments: produce or consume, host:port, queue, persistent, confirm or prefetch. */
     public static void main(String[] arguments) throws Exception {
+        // Threads of the library would keep the process, and the pipe that the harness writes to.
+        Thread.setDefaultUncaughtExceptionHandler((thread, exception) -> fail(exception));
         String uri = "tcp://" + arguments[1];
         ActiveMQConnectionFactory factory = new ActiveMQConnectionFactory(uri);
         factory.setUseAsyncSend(true);
@@ -39,6 +41,7 @@ public final class Client {
             factory.getPrefetchPolicy().setQueuePrefetch(Integer.parseInt(arguments[4]));
         }
         Connection connection = factory.createConnection();
+        connection.setExceptionListener(Client::fail);
         connection.start();
         Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
         Queue queue = session.createQueue(arguments[2]);
@@ -57,6 +60,11 @@ public final class Client {
         } else {
             consume(session.createConsumer(queue));
         }
+    }
+
+    private static void fail(Throwable exception) {
+        System.err.println("activemq-client: " + exception);
+        Runtime.getRuntime().halt(1);
     }
 
     private static void produce(Session session, ActiveMQMessageProducer producer, boolean confirm)
