@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
-use async_nats::jetstream::context::{Context, PublishError};
+use async_nats::jetstream::context::{Context, ContextBuilder, PublishError};
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 use async_nats::{Client, Subject};
@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 const CLIENT: &str = "async-nats";
+/// Acknowledgements that the library waits for at a time: more than the harness ever has in flight.
+const ACKS_MAX: usize = 1 << 40;
 /// How long the library's queue may be full before the caller looks up.
 const SEND_WAIT: Duration = Duration::from_millis(100);
 
@@ -50,7 +52,9 @@ impl NatsBroker {
         let client = client.map_err(Error::client(CLIENT))?;
         // It starts a task.
         let entered = runtime.enter();
-        let context = async_nats::jetstream::new(client.clone());
+        // The harness bounds what is in flight. The library would wait for acknowledgements that
+        // only this thread can take.
+        let context = ContextBuilder::new().max_ack_inflight(ACKS_MAX).build(client.clone());
         drop(entered);
         Ok(Link { context, client, runtime })
     }
