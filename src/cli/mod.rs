@@ -13,6 +13,7 @@ mod duration;
 mod error;
 mod latency;
 mod output;
+mod partitions;
 mod produce;
 mod serve;
 mod table;

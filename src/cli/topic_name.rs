@@ -26,14 +26,6 @@ pub struct TopicNames {
     topic_options: Vec<String>,
 }
 
-/// A number of partitions in words.
-pub fn partitions_in_words(count: usize) -> String {
-    match count {
-        1 => "1 partition".to_owned(),
-        count => format!("{count} partitions"),
-    }
-}
-
 impl TopicName {
     /// The name.
     pub fn name(&self) -> &str {

@@ -1,8 +1,9 @@
 //! What the kernel says about this process, under the names that Prometheus' own clients use.
 
+use crate::metrics::prometheus;
 use procfs::process::{LimitValue, Process};
 use procfs::{ProcResult, WithCurrentSystemInfo};
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 
 /// The metrics as Prometheus text; nothing where /proc cannot be read.
 pub fn render() -> String {
@@ -32,9 +33,7 @@ fn write_all(text: &mut String) -> ProcResult<()> {
 }
 
 fn put(text: &mut String, name: &str, kind: &str, help: &str, value: impl Display) {
-    let name = format!("process_{name}");
-    write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
-        .expect("writing to a string does not fail");
+    prometheus::write_single(text, &format!("process_{name}"), kind, help, value);
 }
 
 #[cfg(test)]

@@ -54,12 +54,12 @@ impl MetadataLog {
         if bytes.is_none() && snapshot.is_some() {
             return Err(StartError::Missing { path: log_path, witness: snapshot_path });
         }
-        let bytes = bytes.unwrap_or_default();
+        let mut bytes = bytes.unwrap_or_default();
         let length = replay(&bytes, &log_path, &mut image)?;
         report.change_count = image.version - report.snapshot_version;
         report.cut_bytes = bytes.len() as u64 - length;
-        let sound = bytes[..length as usize].to_vec();
-        let file = prepare(startup, &directory, sound).map_err(StartError::io(&log_path))?;
+        bytes.truncate(length as usize);
+        let file = prepare(startup, &directory, bytes).map_err(StartError::io(&log_path))?;
         Ok((MetadataLog::recovered(directory, file, length, image), report))
     }
 

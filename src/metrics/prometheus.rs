@@ -6,7 +6,7 @@
 use super::counters::{Description, Kind};
 use super::{Latency, Snapshot};
 use crate::wire::ErrorCode;
-use std::fmt::{self, Write};
+use std::fmt::{self, Display, Write};
 
 /// The content type of the text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -54,10 +54,15 @@ pub fn counter(name: &str, help: &str, value: u64) -> String {
 
 fn single(name: &str, kind: &str, help: &str, value: u64) -> String {
     let mut text = String::new();
-    head(&mut text, name, kind, help)
-        .and_then(|()| writeln!(text, "pinion_{name} {value}"))
-        .expect("writing to a string does not fail");
+    write_single(&mut text, &format!("pinion_{name}"), kind, help, value);
     text
+}
+
+/// Appends one number of the whole process, under its full name.
+pub fn write_single(text: &mut String, name: &str, kind: &str, help: &str, value: impl Display) {
+    full_head(text, name, kind, help)
+        .and_then(|()| writeln!(text, "{name} {value}"))
+        .expect("writing to a string does not fail");
 }
 
 fn write_all(text: &mut String, shards: &[Option<Snapshot>]) -> fmt::Result {
@@ -71,7 +76,11 @@ fn write_all(text: &mut String, shards: &[Option<Snapshot>]) -> fmt::Result {
 }
 
 fn head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
-    writeln!(text, "# HELP pinion_{name} {help}\n# TYPE pinion_{name} {kind}")
+    full_head(text, &format!("pinion_{name}"), kind, help)
+}
+
+fn full_head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+    writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
 
 fn write_counters(text: &mut String, shards: &[Option<Snapshot>]) -> fmt::Result {

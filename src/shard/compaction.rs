@@ -20,10 +20,12 @@ impl Shard {
         }
     }
 
-    /// Says so for each change that asks for compaction. `image` is as it was before them.
-    pub(super) fn warn_of_compaction(&mut self, image: &Image, changes: &[Change]) {
-        for change in changes {
-            let Some(whose) = asks_for_compaction(image, change) else { continue };
+    /// Says so for each change that asks for compaction, before the controller accepts them.
+    pub(super) fn warn_of_compaction(&mut self, changes: &[Change]) {
+        let Some(controller) = &self.controller else { return };
+        let asks = |change| asks_for_compaction(controller.image(), change);
+        let asking: Vec<String> = changes.iter().filter_map(asks).collect();
+        for whose in asking {
             if self.may_log(Cause::Compaction) {
                 tracing::warn!(%whose, "{WARNING}");
             }

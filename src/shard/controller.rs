@@ -187,9 +187,7 @@ impl Shard {
 
     /// Lets an answer wait for the changes that it reports.
     fn carry_out(&mut self, to: ReplyTo, changes: Vec<Change>, answer: Answer, failure: Answer) {
-        let Some(controller) = &mut self.controller else { return };
-        let image = controller.image().clone();
-        self.warn_of_compaction(&image, &changes);
+        self.warn_of_compaction(&changes);
         let Some(controller) = &mut self.controller else { return };
         // Even without changes of its own, an answer may speak of some that are under way.
         let version = match changes.is_empty() {

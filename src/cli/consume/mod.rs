@@ -10,7 +10,8 @@ mod reader;
 use super::client::{ClientArgs, ClientError, Cluster, LATEST, TopicMetadata, list_offsets};
 use super::error::CliError;
 use super::output::Output;
-use super::topic_name::{TopicName, partitions_in_words};
+use super::partitions::{partition_index, partitions_in_words};
+use super::topic_name::TopicName;
 use clap::Args;
 use format::{Format, Layout};
 use place::Place;
@@ -52,7 +53,7 @@ pub struct ConsumeArgs {
         value_name = "N",
         value_delimiter = ',',
         allow_negative_numbers = true,
-        value_parser = clap::value_parser!(i32).range(0..=i64::from(i32::MAX))
+        value_parser = partition_index()
     )]
     partition: Vec<i32>,
 

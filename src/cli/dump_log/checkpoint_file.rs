@@ -4,21 +4,18 @@ use super::report::Report;
 use super::{CliError, Dump, read};
 use crate::log::checkpoint::{LOG_START_NAME, RECOVERY_POINT_NAME};
 use crate::log::checkpoint::{parse_epochs, parse_partition_offsets};
+use crate::log::files::{EPOCHS_NAME, METADATA_NAME, SAVED_START_NAME};
 use crate::log::{partition_metadata, saved_start};
 use crate::metadata::meta_properties::{META_PROPERTIES, MetaProperties};
 use std::path::Path;
-
-const LEADER_EPOCHS_NAME: &str = "leader-epoch-checkpoint";
-const SAVED_START_NAME: &str = "log-start-offset";
-const PARTITION_METADATA_NAME: &str = "partition.metadata";
 
 /// How to print a file of this name.
 pub fn dump_of(name: &str) -> Option<Dump> {
     Some(match name {
         LOG_START_NAME | RECOVERY_POINT_NAME => dump_partition_offsets,
-        LEADER_EPOCHS_NAME => dump_epochs,
+        EPOCHS_NAME => dump_epochs,
         SAVED_START_NAME => dump_saved_start,
-        PARTITION_METADATA_NAME => dump_partition_metadata,
+        METADATA_NAME => dump_partition_metadata,
         META_PROPERTIES => dump_meta_properties,
         _ => return None,
     })

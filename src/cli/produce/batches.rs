@@ -19,6 +19,8 @@ const RECORD_FRAME_SIZE_MAX: usize = 6 * VARINT_SIZE_MAX + 1;
 pub struct Batches<'a> {
     format: LineFormat,
     headers: Vec<(&'a str, Option<&'a [u8]>)>,
+    /// What they take in a record, at most.
+    headers_size_max: usize,
     partitioner: Partitioner,
     compression: Compression,
     size_max: usize,
@@ -35,12 +37,18 @@ impl<'a> Batches<'a> {
     /// No records yet.
     pub fn new(args: &'a ProduceArgs, partitioner: Partitioner) -> Batches<'a> {
         let headers = args.headers.iter();
+        let headers: Vec<(&str, Option<&[u8]>)> =
+            headers.map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+        let size_max = |(name, value): &(&str, Option<&[u8]>)| {
+            name.len() + value.map_or(0, <[u8]>::len) + 2 * VARINT_SIZE_MAX
+        };
         Batches {
+            headers_size_max: headers.iter().map(size_max).sum(),
             format: LineFormat {
                 key_separator: args.key_separator.clone(),
                 null_marker: args.null_marker.clone(),
             },
-            headers: headers.map(|(name, value)| (name.as_str(), value.as_deref())).collect(),
+            headers,
             partitioner,
             compression: args.compression,
             size_max: args.batch_size as usize,
@@ -50,24 +58,16 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Whether the line's record surely fits into its batch as long as that is to have at most
-    /// `size_max` bytes before compression. An empty batch has room for any.
-    pub fn has_room_for(&self, line: &[u8], size_max: usize) -> bool {
-        let record = self.format.parse(line);
-        let headers = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + 2 * VARINT_SIZE_MAX);
-        let headers: usize = headers.sum();
-        let size = line.len() + headers + RECORD_FRAME_SIZE_MAX;
-        let batch = self.builders.get(&self.partitioner.partition(record.key));
-        batch.is_none_or(|batch| batch.is_empty() || batch.size() + size <= size_max)
-    }
-
-    /// Adds the record of a line.
-    pub fn append(&mut self, line: &[u8], producer: Option<Producer>) {
+    /// Adds the record of a line; `false` if it might make its batch larger than `size_max` bytes
+    /// before compression, and was not added. An empty batch takes any.
+    pub fn append(&mut self, line: &[u8], producer: Option<Producer>, size_max: usize) -> bool {
         let record = self.format.parse(line);
         let partition = self.partitioner.partition(record.key);
+        let size = line.len() + self.headers_size_max + RECORD_FRAME_SIZE_MAX;
+        let has_room = |batch: &BatchBuilder| batch.is_empty() || batch.size() + size <= size_max;
+        if !self.builders.get(&partition).is_none_or(has_room) {
+            return false;
+        }
         let sequence = self.sequences.entry(partition).or_default();
         let builder = self.builders.entry(partition).or_insert_with(|| match producer {
             Some(Producer { id, epoch }) => BatchBuilder::new().producer(id, epoch, sequence.0),
@@ -76,6 +76,7 @@ impl<'a> Batches<'a> {
         builder.append(now_ms(), record.key, record.value, &self.headers);
         *sequence = sequence.plus(1);
         self.is_full |= builder.size() >= self.size_max;
+        true
     }
 
     /// Whether a batch has reached its size.

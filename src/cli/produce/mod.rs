@@ -9,7 +9,8 @@ mod sender;
 
 use super::client::ClientArgs;
 use super::error::CliError;
-use super::topic_name::{TopicName, partitions_in_words};
+use super::partitions::{partition_index, partitions_in_words};
+use super::topic_name::TopicName;
 use crate::wire::record_batch::Compression;
 use batches::Batches;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
@@ -76,7 +77,7 @@ pub struct ProduceArgs {
         long,
         value_name = "N",
         allow_negative_numbers = true,
-        value_parser = clap::value_parser!(i32).range(0..=i64::from(i32::MAX))
+        value_parser = partition_index()
     )]
     partition: Option<i32>,
 
@@ -148,12 +149,12 @@ pub fn run(args: &ProduceArgs) -> Result<(), CliError> {
                 return Err(failure);
             }
             Ok(Ok(line)) => {
-                if !batches.has_room_for(&line, sender.batch_limit().bytes) {
+                let size_max = sender.batch_limit().bytes;
+                while !batches.append(&line, sender.producer(), size_max) {
                     sender.send(batches.take()?)?;
                     oldest = None;
                 }
                 oldest.get_or_insert_with(Instant::now);
-                batches.append(&line, sender.producer());
                 if !batches.is_full() {
                     continue;
                 }

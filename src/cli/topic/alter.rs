@@ -3,6 +3,7 @@
 use super::super::client::{ClientArgs, ClientError, Cluster, RESOURCE_TOPIC};
 use super::super::error::CliError;
 use super::super::output::Output;
+use super::super::partitions::partition_count;
 use super::super::topic_name::TopicName;
 use super::{parse_config, subject};
 use crate::wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
@@ -35,7 +36,7 @@ pub struct AlterArgs {
         long,
         value_name = "N",
         allow_negative_numbers = true,
-        value_parser = clap::value_parser!(i32).range(1..=i64::from(i32::MAX))
+        value_parser = partition_count()
     )]
     partitions: Option<i32>,
 

@@ -3,8 +3,8 @@
 use super::super::client::{ClientArgs, ClientError, Cluster};
 use super::super::error::CliError;
 use super::super::output::Output;
+use super::super::partitions::{partition_count, partitions_in_words};
 use super::super::topic_name::TopicName;
-use super::super::topic_name::partitions_in_words;
 use super::{parse_config, subject};
 use crate::wire::ErrorCode;
 use crate::wire::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
@@ -33,7 +33,7 @@ pub struct CreateArgs {
         long,
         value_name = "N",
         allow_negative_numbers = true,
-        value_parser = clap::value_parser!(i32).range(1..=i64::from(i32::MAX))
+        value_parser = partition_count()
     )]
     partitions: Option<i32>,
 

@@ -2,7 +2,7 @@
 //! need not be scanned.
 
 use super::Recovery;
-use super::segment_scan::{ScanState, SegmentScan};
+use super::segment_scan::SegmentScan;
 use crate::base::Offset;
 use crate::io::{Io, IoError, OpenMode};
 use crate::log::files::SegmentPart;
@@ -27,7 +27,7 @@ impl<I: Io> Recovery<'_, '_, I> {
         if !self.is_whole(scan, &offsets, next)? {
             return Ok(None);
         }
-        let mut segment = ScanState::from_start(scan, self.now.wall).segment;
+        let mut segment = scan.start(self.now.wall);
         segment.size = scan.length;
         segment.assigned_size = scan.length;
         segment.next_offset = next;
@@ -132,28 +132,27 @@ impl<I: Io> Recovery<'_, '_, I> {
         &mut self,
         scan: &SegmentScan,
         scan_from: Offset,
-    ) -> Result<ScanState, IoError> {
-        let mut state = ScanState::from_start(scan, self.now.wall);
+    ) -> Result<Segment, IoError> {
+        let mut segment = scan.start(self.now.wall);
         let count = (scan_from.0 - scan.base_offset.0) as u64;
         let Some((mut offsets, mut times, _)) = self.read_indexes(scan, count)? else {
-            return Ok(state);
+            return Ok(segment);
         };
-        let Some(last) = offsets.entries().last().copied() else { return Ok(state) };
+        let Some(last) = offsets.entries().last().copied() else { return Ok(segment) };
         let position = u64::from(last.position);
-        let Some((first, _)) = self.header_at(scan, 0)? else { return Ok(state) };
-        let Some((span, _)) = self.header_at(scan, position)? else { return Ok(state) };
+        let Some((first, _)) = self.header_at(scan, 0)? else { return Ok(segment) };
+        let Some((span, _)) = self.header_at(scan, position)? else { return Ok(segment) };
         if span.last_offset != last.offset(scan.base_offset) {
-            return Ok(state);
+            return Ok(segment);
         }
         // The entry belongs to the batch that the scan begins with, and is made again.
         offsets.truncate(position);
-        times.truncate(state.segment.relative(span.base_offset));
+        times.truncate(segment.relative(span.base_offset));
         if let Some(entry) = times.entries().last()
             && !self.is_time_entry_sound(scan, &offsets, entry)?
         {
-            return Ok(state);
+            return Ok(segment);
         }
-        let segment = &mut state.segment;
         segment.size = position;
         segment.next_offset = span.base_offset;
         segment.first_timestamp = Some(first.max_timestamp);
@@ -162,6 +161,6 @@ impl<I: Io> Recovery<'_, '_, I> {
         segment.unindexed_bytes = u64::MAX / 2;
         segment.indexes = Indexes::Memory { offsets, times };
         segment.trust = self.trust_from(position);
-        Ok(state)
+        Ok(segment)
     }
 }

@@ -27,11 +27,6 @@ pub(super) struct SegmentScan {
     pub is_last: bool,
 }
 
-/// The segment as far as it was scanned.
-pub(super) struct ScanState {
-    pub segment: Segment,
-}
-
 /// What a scan found.
 pub(super) struct Scanned {
     pub segment: Segment,
@@ -39,25 +34,24 @@ pub(super) struct Scanned {
     pub is_torn: bool,
 }
 
-impl ScanState {
-    /// The whole segment is to be scanned.
-    pub fn from_start(scan: &SegmentScan, now: Timestamp) -> ScanState {
-        let mut segment = Segment::new(scan.base_offset, now);
-        segment.file = Some(Arc::new(SegmentFile { file: scan.file }));
-        ScanState { segment }
+impl SegmentScan {
+    /// The segment before any of it is scanned.
+    pub fn start(&self, now: Timestamp) -> Segment {
+        let mut segment = Segment::new(self.base_offset, now);
+        segment.file = Some(Arc::new(SegmentFile { file: self.file }));
+        segment
     }
 }
 
 impl<I: Io> Recovery<'_, '_, I> {
-    /// Scans a segment from where `state` stands to its end.
+    /// Scans a segment from where `segment` stands to its end.
     pub fn scan_segment(
         &mut self,
         scan: &SegmentScan,
-        state: ScanState,
+        mut segment: Segment,
     ) -> Result<Scanned, LogError> {
         let path = self.path(scan.base_offset, SegmentPart::Log);
         let at = |source| LogError::Io { path: path.clone(), source };
-        let mut segment = state.segment;
         let start = segment.size;
         let mut window = Window::default();
         let mut is_torn = false;

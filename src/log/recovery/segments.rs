@@ -2,7 +2,7 @@
 
 use super::Recovery;
 use super::listing::Listing;
-use super::segment_scan::{ScanState, Scanned, SegmentScan};
+use super::segment_scan::{Scanned, SegmentScan};
 use crate::base::Offset;
 use crate::io::{Io, IoError, OpenMode};
 use crate::log::epochs::Epochs;
@@ -130,8 +130,8 @@ impl<I: Io> Recovery<'_, '_, I> {
                 self.report.rebuilt.push(self.path(base_offset, part));
             }
         }
-        let state = self.scan_start(&scan, scan_from).map_err(at)?;
-        let mut scanned = self.scan_segment(&scan, state)?;
+        let start = self.scan_start(&scan, scan_from).map_err(at)?;
+        let mut scanned = self.scan_segment(&scan, start)?;
         if next.is_some() && !scanned.is_torn {
             self.report.indexes_rebuilt += 1;
             self.write_indexes(&mut scanned.segment)?;
@@ -140,10 +140,10 @@ impl<I: Io> Recovery<'_, '_, I> {
     }
 
     /// Starts where the checkpointed part of an index ends.
-    fn scan_start(&mut self, scan: &SegmentScan, scan_from: Offset) -> Result<ScanState, IoError> {
+    fn scan_start(&mut self, scan: &SegmentScan, scan_from: Offset) -> Result<Segment, IoError> {
         let is_old = scan.next.is_some_and(|next| next <= scan_from);
         if scan_from <= scan.base_offset || is_old {
-            return Ok(ScanState::from_start(scan, self.now.wall));
+            return Ok(scan.start(self.now.wall));
         }
         self.resume_from_indexes(scan, scan_from)
     }

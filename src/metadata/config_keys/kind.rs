@@ -72,12 +72,12 @@ impl Kind {
 
     fn fault(&self, value: &str) -> Option<String> {
         match self {
-            Kind::Boolean if parse_boolean(value).is_some() => None,
-            Kind::Boolean => Some("Expected value to be either true or false".into()),
-            Kind::OnlyFalse => match parse_boolean(value) {
-                Some(false) => None,
-                Some(true) => Some("Not supported here: the value must be false".into()),
+            Kind::Boolean | Kind::OnlyFalse => match parse_boolean(value) {
                 None => Some("Expected value to be either true or false".into()),
+                Some(true) if matches!(self, Kind::OnlyFalse) => {
+                    Some("Not supported here: the value must be false".into())
+                }
+                Some(_) => None,
             },
             Kind::Int(range) => match value.trim().parse::<i32>() {
                 Ok(number) => range.fault(i64::from(number)),
