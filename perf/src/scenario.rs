@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::work::pacer::Pace;
 use crate::work::payload::HEADER_SIZE;
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -137,33 +138,35 @@ impl Scenario {
     }
 
     fn expanded(mut self) -> Vec<Scenario> {
-        let variants: Vec<(String, Scenario)> = match self.vary.take() {
-            None => return vec![self],
-            Some(Vary::Rate(rates)) => {
-                let with = |rate: f64| {
-                    (format!("rate-{rate}"), Scenario { rate: Some(rate), ..self.clone() })
-                };
-                rates.into_iter().map(with).collect()
+        match self.vary.take() {
+            None => vec![self],
+            Some(Vary::Rate(values)) => {
+                self.variants("rate", values, |variant, rate| variant.rate = Some(rate))
             }
-            Some(Vary::Partitions(counts)) => {
-                let with = |partitions| {
-                    (format!("partitions-{partitions}"), Scenario { partitions, ..self.clone() })
-                };
-                counts.into_iter().map(with).collect()
+            Some(Vary::Partitions(values)) => {
+                self.variants("partitions", values, |variant, count| variant.partitions = count)
             }
-            Some(Vary::Producers(counts)) => {
-                let with = |producers| {
-                    (format!("producers-{producers}"), Scenario { producers, ..self.clone() })
-                };
-                counts.into_iter().map(with).collect()
+            Some(Vary::Producers(values)) => {
+                self.variants("producers", values, |variant, count| variant.producers = count)
             }
+        }
+    }
+
+    /// A scenario for each value of a field.
+    fn variants<V: Display + Copy>(
+        &self,
+        field: &str,
+        values: Vec<V>,
+        set: impl Fn(&mut Scenario, V),
+    ) -> Vec<Scenario> {
+        let variant = |value| {
+            let mut variant = self.clone();
+            variant.name = format!("{}-{field}-{value}", self.name);
+            variant.title = format!("{}: {field} {value}", self.title);
+            set(&mut variant, value);
+            variant
         };
-        let named = variants.into_iter().map(|(what, scenario)| Scenario {
-            name: format!("{}-{what}", self.name),
-            title: format!("{}: {}", self.title, what.replace('-', " ")),
-            ..scenario
-        });
-        named.collect()
+        values.into_iter().map(variant).collect()
     }
 
     fn find_one(name: &str) -> Result<Scenario> {
@@ -180,7 +183,7 @@ impl Scenario {
             )));
         }
         let text = fs::read_to_string(path).map_err(Error::file(path))?;
-        Scenario::parse(&text).map_err(|reason| Error::Input(format!("{name}: {reason}")))
+        Scenario::parse(&text).map_err(|error| Error::Input(format!("{name}: {error}")))
     }
 
     /// The scenario with its records multiplied by `scale`.
@@ -236,12 +239,10 @@ impl Scenario {
         }
     }
 
-    fn parse(text: &str) -> std::result::Result<Scenario, String> {
-        let scenario: Scenario = toml::from_str(text).map_err(|error| error.to_string())?;
-        match scenario.nonsense() {
-            Some(reason) => Err(reason.to_owned()),
-            None => Ok(scenario),
-        }
+    fn parse(text: &str) -> Result<Scenario> {
+        let scenario: Scenario =
+            toml::from_str(text).map_err(|error| Error::Input(error.to_string()))?;
+        scenario.checked()
     }
 
     /// The scenario, if it makes sense.

@@ -2,11 +2,11 @@
 //!
 //! AMQP has no batches: every record is a message of its own. Reading removes.
 
-use super::asynchronous::{self, runtime};
+use super::asynchronous::{self, Confirmations, RoundTrip, runtime};
 use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
 use crate::error::{Error, Result};
+use futures_util::StreamExt;
 use futures_util::stream::{SelectAll, select_all};
-use futures_util::{FutureExt, StreamExt};
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
     QueueDeleteOptions,
@@ -15,11 +15,8 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, PublisherConfirm,
 };
-use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 const CLIENT: &str = "lapin";
 const TRANSIENT: u8 = 1;
@@ -88,8 +85,8 @@ impl Broker for AmqpBroker {
             queues: queues(topic).collect(),
             properties: BasicProperties::default().with_delivery_mode(mode),
             confirm: options.confirm,
-            pending: VecDeque::new(),
-            round_trip: None,
+            confirmations: Confirmations::default(),
+            round_trip: RoundTrip::default(),
         }))
     }
 
@@ -107,13 +104,10 @@ impl Broker for AmqpBroker {
                 FieldTable::default(),
             );
             let consumer = link.runtime.block_on(consumer).map_err(Error::client(CLIENT))?;
-            streams.push(Deliveries { partition, consumer });
+            let named =
+                consumer.map(move |delivery| delivery.map(|delivery| (partition, delivery.data)));
+            streams.push(named.boxed());
         }
-        let streams = streams.into_iter().map(|Deliveries { partition, consumer }| {
-            consumer
-                .map(move |delivery| delivery.map(|delivery| (partition, delivery.data)))
-                .boxed()
-        });
         Ok(Box::new(AmqpConsumer { deliveries: select_all(streams), link }))
     }
 
@@ -127,20 +121,13 @@ impl Broker for AmqpBroker {
     }
 }
 
-struct Deliveries {
-    partition: u32,
-    consumer: lapin::Consumer,
-}
-
 fn queues(topic: &Topic) -> impl Iterator<Item = ShortString> + use<'_> {
     (0..topic.partitions).map(|partition| format!("{}-{partition}", topic.name).into())
 }
 
 struct AmqpProducer {
-    /// Confirmations that did not come yet, in the order of sending.
-    pending: VecDeque<(u64, PublisherConfirm)>,
-    /// A question behind everything that was sent: its answer says that the broker took it all.
-    round_trip: Option<JoinHandle<lapin::Result<lapin::Queue>>>,
+    confirmations: Confirmations<PublisherConfirm>,
+    round_trip: RoundTrip,
     queues: Vec<ShortString>,
     properties: BasicProperties,
     confirm: bool,
@@ -158,29 +145,17 @@ impl Producer for AmqpProducer {
         );
         let confirm = self.link.runtime.block_on(publish).map_err(Error::client(CLIENT))?;
         if self.confirm {
-            self.pending.push_back((sequence, confirm));
+            self.confirmations.push(sequence, confirm);
         }
         Ok(true)
     }
 
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {
-        let mut wait = wait;
-        while let Some((sequence, confirm)) = self.pending.front_mut() {
-            let confirmation = if wait.is_zero() {
-                confirm.now_or_never()
-            } else {
-                self.link.runtime.block_on(async { timeout(wait, confirm).await.ok() })
-            };
-            match confirmation {
-                None => break,
-                Some(Ok(Confirmation::Ack(_))) => sequences.push(*sequence),
-                Some(Ok(other)) => return Err(Error::client(CLIENT)(format!("{other:?}"))),
-                Some(Err(error)) => return Err(Error::client(CLIENT)(error)),
-            }
-            self.pending.pop_front();
-            wait = Duration::ZERO;
-        }
-        Ok(())
+        let check = |confirmation| match confirmation {
+            Confirmation::Ack(_) => Ok(()),
+            other => Err(Error::client(CLIENT)(format!("{other:?}"))),
+        };
+        self.confirmations.take(CLIENT, &self.link.runtime, wait, sequences, check)
     }
 
     fn flush(&mut self, wait: Duration) -> Result<bool> {
@@ -188,22 +163,13 @@ impl Producer for AmqpProducer {
             return Ok(true);
         }
         let Link { runtime, channel, .. } = &self.link;
-        let queue = self.queues[0].clone();
-        let round_trip = self.round_trip.get_or_insert_with(|| {
-            let channel = channel.clone();
-            runtime.spawn(async move {
-                let options = QueueDeclareOptions { passive: true, ..Default::default() };
-                channel.queue_declare(queue, options, FieldTable::default()).await
-            })
-        });
-        match runtime.block_on(async { timeout(wait, round_trip).await }) {
-            Err(_) => return Ok(false),
-            Ok(Ok(Ok(_))) => {}
-            Ok(Ok(Err(error))) => return Err(Error::client(CLIENT)(error)),
-            Ok(Err(error)) => return Err(Error::client(CLIENT)(error)),
-        }
-        self.round_trip = None;
-        Ok(true)
+        let (queue, channel) = (self.queues[0].clone(), channel.clone());
+        let question = async move {
+            let options = QueueDeclareOptions { passive: true, ..Default::default() };
+            let declared = channel.queue_declare(queue, options, FieldTable::default()).await;
+            declared.map(drop).map_err(Error::client(CLIENT))
+        };
+        self.round_trip.wait(CLIENT, runtime, wait, question)
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! NATS has no batches, though its client gathers what is sent close together.
 
-use super::asynchronous::{self, runtime};
+use super::asynchronous::{self, Confirmations, RoundTrip, runtime};
 use super::{
     Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Start, Topic,
 };
@@ -15,12 +15,9 @@ use async_nats::jetstream::context::{Context, ContextBuilder, PublishError};
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 use async_nats::{Client, Subject};
-use futures_util::FutureExt;
-use std::collections::VecDeque;
 use std::future::IntoFuture;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 const CLIENT: &str = "async-nats";
@@ -88,8 +85,8 @@ impl Broker for NatsBroker {
         let partitions = 0..topic.partitions;
         let subjects = partitions.map(|number| format!("{}.{number}", topic.name).into());
         Ok(Box::new(NatsProducer {
-            round_trip: None,
-            pending: VecDeque::new(),
+            round_trip: RoundTrip::default(),
+            confirmations: Confirmations::default(),
             stream: topic.name.clone(),
             subjects: subjects.collect(),
             confirm: options.confirm,
@@ -128,10 +125,8 @@ type Acknowledgement =
     std::pin::Pin<Box<dyn Future<Output = std::result::Result<PublishAck, PublishError>> + Send>>;
 
 struct NatsProducer {
-    /// A question behind everything that was sent: its answer says that the server took it all.
-    round_trip: Option<JoinHandle<Result<()>>>,
-    /// Acknowledgements that did not come yet, in the order of sending.
-    pending: VecDeque<(u64, Acknowledgement)>,
+    round_trip: RoundTrip,
+    confirmations: Confirmations<Acknowledgement>,
     stream: String,
     subjects: Vec<Subject>,
     confirm: bool,
@@ -154,29 +149,13 @@ impl Producer for NatsProducer {
         let published = runtime.block_on(async { timeout(SEND_WAIT, publish).await });
         let Ok(published) = published else { return Ok(false) };
         let acknowledgement = published.map_err(Error::client(CLIENT))?.into_future();
-        self.pending.push_back((sequence, acknowledgement));
+        self.confirmations.push(sequence, acknowledgement);
         Ok(true)
     }
 
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {
-        let mut wait = wait;
-        // Acknowledgements have timers, which want to know their runtime.
-        let _entered = self.link.runtime.enter();
-        while let Some((sequence, acknowledgement)) = self.pending.front_mut() {
-            let outcome = if wait.is_zero() {
-                acknowledgement.now_or_never()
-            } else {
-                self.link.runtime.block_on(async { timeout(wait, acknowledgement).await.ok() })
-            };
-            match outcome {
-                None => break,
-                Some(Ok(_)) => sequences.push(*sequence),
-                Some(Err(error)) => return Err(Error::client(CLIENT)(error)),
-            }
-            self.pending.pop_front();
-            wait = Duration::ZERO;
-        }
-        Ok(())
+        let check = |_: PublishAck| Ok(());
+        self.confirmations.take(CLIENT, &self.link.runtime, wait, sequences, check)
     }
 
     fn flush(&mut self, wait: Duration) -> Result<bool> {
@@ -185,18 +164,10 @@ impl Producer for NatsProducer {
         }
         let Link { runtime, context, .. } = &self.link;
         let (context, stream) = (context.clone(), self.stream.clone());
-        let round_trip = self.round_trip.get_or_insert_with(|| {
-            runtime.spawn(async move {
-                context.get_stream(stream).await.map(drop).map_err(Error::client(CLIENT))
-            })
-        });
-        match runtime.block_on(async { timeout(wait, round_trip).await }) {
-            Err(_) => return Ok(false),
-            Ok(Ok(answered)) => answered?,
-            Ok(Err(error)) => return Err(Error::client(CLIENT)(error)),
-        }
-        self.round_trip = None;
-        Ok(true)
+        let question = async move {
+            context.get_stream(stream).await.map(drop).map_err(Error::client(CLIENT))
+        };
+        self.round_trip.wait(CLIENT, runtime, wait, question)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::host::interrupt;
 use crate::host::server::Server;
 use crate::host::usage::Usage;
 use crate::results::{Figures, Run};
-use crate::scenario::{Kind, Scenario};
+use crate::scenario::{Kind, PREFETCH_BYTES, PREFETCH_RECORDS, Scenario};
 use crate::systems::Running;
 use crate::work::latency::LatencySeries;
 use crate::work::verifier::Verdict;
@@ -27,8 +27,11 @@ const BYTES_PER_GB: f64 = 1e9;
 const MILLION: f64 = 1e6;
 
 /// How what is read only to verify is fetched: librdkafka's defaults.
-const VERIFYING: ConsumerOptions =
-    ConsumerOptions { prefetch_records: 100_000, prefetch_bytes: 1 << 20, start: Start::First };
+const VERIFYING: ConsumerOptions = ConsumerOptions {
+    prefetch_records: PREFETCH_RECORDS,
+    prefetch_bytes: PREFETCH_BYTES,
+    start: Start::First,
+};
 
 /// A run, and its latencies second by second.
 #[derive(Debug)]
@@ -83,28 +86,22 @@ fn once(
     topic: &Topic,
     bar: &ProgressBar,
 ) -> Result<Measured> {
-    running.broker.create_topic(topic)?;
+    let Running { server, broker } = running;
+    broker.create_topic(topic)?;
+    let phase = Phase { broker: broker.as_ref(), scenario, topic, bar };
     let measured = match scenario.kind {
-        Kind::FanOut => fan_out(running, scenario, topic, bar),
-        Kind::CatchUp => catch_up(running, scenario, topic, bar),
-        Kind::Produce | Kind::Consume | Kind::Restart => {
-            one_after_the_other(running, scenario, topic, bar)
-        }
+        Kind::FanOut => fan_out(server, &phase),
+        Kind::CatchUp => catch_up(server, &phase),
+        Kind::Produce | Kind::Consume | Kind::Restart => one_after_the_other(server, &phase),
     }?;
-    if running.server.is_elsewhere() {
-        running.broker.delete_topic(topic)?;
+    if server.is_elsewhere() {
+        broker.delete_topic(topic)?;
     }
     Ok(measured)
 }
 
-fn one_after_the_other(
-    running: &mut Running,
-    scenario: &Scenario,
-    topic: &Topic,
-    bar: &ProgressBar,
-) -> Result<Measured> {
-    let Running { server, broker } = running;
-    let mut phase = Phase { broker: broker.as_ref(), scenario, topic, bar };
+fn one_after_the_other(server: &mut Server, phase: &Phase<'_>) -> Result<Measured> {
+    let scenario = phase.scenario;
     let (written, produced) = costing(server, |server| {
         let produced = phase.produce(server)?;
         Ok((phases::span_of(&produced), produced))
@@ -130,14 +127,8 @@ fn one_after_the_other(
 }
 
 /// Everything at once: the rate counts what readers got, all of them together.
-fn fan_out(
-    running: &mut Running,
-    scenario: &Scenario,
-    topic: &Topic,
-    bar: &ProgressBar,
-) -> Result<Measured> {
-    let Running { server, broker } = running;
-    let mut phase = Phase { broker: broker.as_ref(), scenario, topic, bar };
+fn fan_out(server: &mut Server, phase: &Phase<'_>) -> Result<Measured> {
+    let scenario = phase.scenario;
     let (cost, readers) = costing(server, |server| {
         let readers = phase.fan_out(server)?;
         let start = readers.iter().map(|reader| reader.span.0).min().unwrap_or_default();
@@ -154,14 +145,8 @@ fn fan_out(
 
 /// The rate is that of the drained backlog, the latency that of the reader at the end; the cost is
 /// shared by everything that readers got.
-fn catch_up(
-    running: &mut Running,
-    scenario: &Scenario,
-    topic: &Topic,
-    bar: &ProgressBar,
-) -> Result<Measured> {
-    let Running { server, broker } = running;
-    let mut phase = Phase { broker: broker.as_ref(), scenario, topic, bar };
+fn catch_up(server: &mut Server, phase: &Phase<'_>) -> Result<Measured> {
+    let scenario = phase.scenario;
     phase.write_backlog(server)?;
     settle(server);
     let (cost, caught_up) = costing(server, |server| {

@@ -48,7 +48,7 @@ impl Phase<'_> {
     ///
     /// # Errors
     /// If broker or a client fails, or the run is interrupted.
-    pub fn produce(&mut self, server: &mut Server) -> Result<Vec<Produced>> {
+    pub fn produce(&self, server: &mut Server) -> Result<Vec<Produced>> {
         let mut producers = self.producers()?;
         self.begin("writing", self.scenario.records);
         let shared = Shared::start();
@@ -67,7 +67,7 @@ impl Phase<'_> {
     ///
     /// # Errors
     /// As [`Phase::produce`].
-    pub fn consume(&mut self, server: &mut Server, options: ConsumerOptions) -> Result<Consumed> {
+    pub fn consume(&self, server: &mut Server, options: ConsumerOptions) -> Result<Consumed> {
         let sent = self.sent();
         let mut consumer = self.broker.consumer(self.topic, options)?;
         self.begin("reading", self.scenario.records);
@@ -85,7 +85,7 @@ impl Phase<'_> {
     ///
     /// # Errors
     /// As [`Phase::produce`].
-    pub fn fan_out(&mut self, server: &mut Server) -> Result<Vec<Consumed>> {
+    pub fn fan_out(&self, server: &mut Server) -> Result<Vec<Consumed>> {
         let sent = self.sent();
         let options = self.scenario.consumer_options(Start::First);
         let mut consumers: Vec<Box<dyn Consumer>> = Vec::new();
@@ -114,7 +114,7 @@ impl Phase<'_> {
     ///
     /// # Errors
     /// As [`Phase::produce`].
-    pub fn write_backlog(&mut self, server: &mut Server) -> Result<()> {
+    pub fn write_backlog(&self, server: &mut Server) -> Result<()> {
         let Scenario { backlog, .. } = *self.scenario;
         let options = ProducerOptions { batch: None, confirm: true, outlasts_restart: false };
         let mut producer = self.broker.producer(self.topic, options)?;
@@ -140,7 +140,7 @@ impl Phase<'_> {
     ///
     /// # Errors
     /// As [`Phase::produce`].
-    pub fn catch_up(&mut self, server: &mut Server) -> Result<CaughtUp> {
+    pub fn catch_up(&self, server: &mut Server) -> Result<CaughtUp> {
         let Scenario { records, backlog, .. } = *self.scenario;
         let live = self.sent();
         let all = [live.as_slice(), &[backlog]].concat();
