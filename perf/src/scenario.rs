@@ -21,7 +21,7 @@ const BUILT_IN: [&str; 13] = [
     include_str!("../scenarios/saturation.toml"),
     include_str!("../scenarios/partitions.toml"),
     include_str!("../scenarios/producers.toml"),
-    include_str!("../scenarios/spread-small.toml"),
+    include_str!("../scenarios/keyed-small.toml"),
     include_str!("../scenarios/fan-out.toml"),
     include_str!("../scenarios/catch-up.toml"),
     include_str!("../scenarios/restart.toml"),
@@ -88,6 +88,9 @@ pub struct Scenario {
     /// Partitions of the topic.
     #[serde(default = "one")]
     pub partitions: u32,
+    /// Keys of the records, drawn evenly: a key stays on its partition. Without keys, partitions
+    /// take turns.
+    pub keys: Option<u64>,
     /// Readers that each read everything while it is written; for [`Kind::FanOut`].
     #[serde(default = "one")]
     pub readers: u32,
@@ -263,6 +266,7 @@ impl Scenario {
             (self.producers > 0, "producers must be at least 1"),
             (self.partitions > 0, "partitions must be at least 1"),
             (self.readers > 0, "readers must be at least 1"),
+            (self.keys != Some(0), "keys must be at least 1"),
             (self.record_bytes >= HEADER_SIZE, "record_bytes must be at least 24"),
             (self.rate.is_none_or(|rate| rate > 0.0), "rate must be more than 0"),
             (self.rate.is_none() || self.window.is_none(), "rate and window exclude"),

@@ -48,6 +48,9 @@ pub struct LoadArgs {
     /// Partitions of the topic, which is created, and deleted in the end.
     #[arg(long, default_value_t = 1)]
     partitions: u32,
+    /// Keys, drawn evenly; records have none if absent.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    keys: Option<u64>,
     /// Records in a batch at most; the client library's default if absent.
     #[arg(long)]
     batch: Option<u32>,
@@ -117,6 +120,7 @@ fn scenario(args: &LoadArgs, kind: Kind, name: &str) -> Result<Scenario> {
         record_bytes: *record_bytes,
         producers: *producers,
         partitions: *partitions,
+        keys: args.keys,
         readers: 1,
         vary: None,
         batch: args.batch,

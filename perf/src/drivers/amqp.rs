@@ -3,7 +3,9 @@
 //! AMQP has no batches: every record is a message of its own. Reading removes.
 
 use super::asynchronous::{self, Confirmations, RoundTrip, runtime};
-use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
+use super::{
+    Broker, Consumer, ConsumerOptions, Durability, Outgoing, Producer, ProducerOptions, Topic,
+};
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
 use futures_util::stream::{SelectAll, select_all};
@@ -135,7 +137,8 @@ struct AmqpProducer {
 }
 
 impl Producer for AmqpProducer {
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
+    fn send(&mut self, record: Outgoing<'_>) -> Result<bool> {
+        let Outgoing { partition, sequence, payload, .. } = record;
         let publish = self.link.channel.basic_publish(
             ShortString::default(),
             self.queues[partition as usize].clone(),

@@ -2,7 +2,8 @@
 //! outside the JVM. Both get the same settings.
 
 use super::{
-    Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Start, Topic,
+    Broker, Consumer, ConsumerOptions, Durability, Outgoing, Producer, ProducerOptions, Start,
+    Topic,
 };
 use crate::error::{Error, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
@@ -172,11 +173,13 @@ impl KafkaProducer {
 }
 
 impl Producer for KafkaProducer {
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
+    fn send(&mut self, record: Outgoing<'_>) -> Result<bool> {
+        let Outgoing { partition, key, sequence, payload } = record;
         let partition = i32::try_from(partition).unwrap_or(i32::MAX);
         let opaque = usize::try_from(sequence).map_err(Error::client(CLIENT))?;
-        let record: BaseRecord<'_, (), [u8], usize> =
+        let mut record: BaseRecord<'_, [u8], [u8], usize> =
             BaseRecord::with_opaque_to(&self.topic, opaque).partition(partition).payload(payload);
+        record.key = key;
         match self.producer.send(record) {
             Ok(()) => Ok(true),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(false),

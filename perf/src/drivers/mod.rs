@@ -83,6 +83,19 @@ pub enum Start {
     End,
 }
 
+/// A record on its way to a broker.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// Below [`Topic::partitions`].
+    pub partition: u32,
+    /// Its key, for protocols that know such a thing.
+    pub key: Option<&'a [u8]>,
+    /// Its number among those of its producer, from 0.
+    pub sequence: u64,
+    /// What it carries.
+    pub payload: &'a [u8],
+}
+
 /// A running broker, as clients see it.
 pub trait Broker: Send + Sync {
     /// Makes an empty topic.
@@ -99,7 +112,7 @@ pub trait Broker: Send + Sync {
 pub trait Producer: Send {
     /// Hands a record to the client library; `false` if its own queue is full, and the record was
     /// not taken. A library that has no such answer waits.
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool>;
+    fn send(&mut self, record: Outgoing<'_>) -> Result<bool>;
     /// Adds the sequences that were confirmed since the last call; if there are none, waits for
     /// some, but not much longer than `wait`.
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()>;

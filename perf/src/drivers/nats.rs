@@ -5,7 +5,8 @@
 
 use super::asynchronous::{self, Confirmations, RoundTrip, runtime};
 use super::{
-    Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Start, Topic,
+    Broker, Consumer, ConsumerOptions, Durability, Outgoing, Producer, ProducerOptions, Start,
+    Topic,
 };
 use crate::error::{Error, Result};
 use async_nats::jetstream::Message;
@@ -134,7 +135,8 @@ struct NatsProducer {
 }
 
 impl Producer for NatsProducer {
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
+    fn send(&mut self, record: Outgoing<'_>) -> Result<bool> {
+        let Outgoing { partition, sequence, payload, .. } = record;
         let subject = self.subjects[partition as usize].clone();
         let payload = payload.to_vec().into();
         let Link { context, client, runtime } = &self.link;

@@ -3,7 +3,9 @@
 //!
 //! A topic of several partitions is one queue: a queue is what keeps order there.
 
-use super::{Broker, Consumer, ConsumerOptions, Durability, Producer, ProducerOptions, Topic};
+use super::{
+    Broker, Consumer, ConsumerOptions, Durability, Outgoing, Producer, ProducerOptions, Topic,
+};
 use crate::error::{Error, Result};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -172,7 +174,8 @@ impl OpenWireProducer {
 }
 
 impl Producer for OpenWireProducer {
-    fn send(&mut self, _: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
+    fn send(&mut self, record: Outgoing<'_>) -> Result<bool> {
+        let Outgoing { sequence, payload, .. } = record;
         let size = i32::try_from(payload.len()).map_err(Error::client(CLIENT))?;
         self.write(sequence, size, payload)?;
         Ok(true)

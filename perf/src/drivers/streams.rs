@@ -4,7 +4,7 @@
 //! The broker confirms every record, whether or not anybody asked.
 
 use super::asynchronous::{self, runtime};
-use super::{Broker, Consumer, ConsumerOptions, Producer, ProducerOptions, Start, Topic};
+use super::{Broker, Consumer, ConsumerOptions, Outgoing, Producer, ProducerOptions, Start, Topic};
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, SelectAll, select_all};
@@ -153,7 +153,8 @@ impl StreamProducer {
 }
 
 impl Producer for StreamProducer {
-    fn send(&mut self, partition: u32, sequence: u64, payload: &[u8]) -> Result<bool> {
+    fn send(&mut self, record: Outgoing<'_>) -> Result<bool> {
+        let Outgoing { partition, sequence, payload, .. } = record;
         let message = Message::builder().body(payload).build();
         let confirm = self.confirm.clone();
         let producer = &self.producers[partition as usize];

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::host::server::Server;
 use crate::scenario::Scenario;
 use crate::work::pacer::{Pace, Pacer};
+use crate::work::spread::Spread;
 use indicatif::ProgressBar;
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
@@ -203,7 +204,7 @@ impl Phase<'_> {
         Assignment {
             producer,
             pacer: Pacer::new(scenario.pace(), scenario.share(producer)),
-            partitions: scenario.partitions,
+            spread: Spread::new(scenario.partitions, scenario.keys),
             record_bytes: scenario.record_bytes,
             confirm: scenario.confirm,
         }

@@ -1,12 +1,13 @@
 //! One producer's loop: sends what the pacer says, and times the confirmations.
 
 use super::{Shared, Watchdog};
-use crate::drivers::Producer;
+use crate::drivers::{Outgoing, Producer};
 use crate::error::Result;
 use crate::work::in_flight::{InFlight, Times};
 use crate::work::latency::LatencySeries;
 use crate::work::pacer::{Pacer, Step};
 use crate::work::payload::{Origin, PayloadMaker};
+use crate::work::spread::Spread;
 use std::thread;
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ pub struct Assignment {
     pub producer: u32,
     /// When to send, and how much.
     pub pacer: Pacer,
-    /// Partitions to send to, in turn.
-    pub partitions: u32,
+    /// Keys and partitions.
+    pub spread: Spread,
     /// Bytes of a payload.
     pub record_bytes: usize,
     /// Whether the broker confirms.
@@ -95,13 +96,14 @@ impl Loop<'_> {
         due: Duration,
     ) -> Result<()> {
         let sequence = self.assignment.pacer.sent_one();
-        let partition = u32::try_from(sequence % u64::from(self.assignment.partitions))
-            .expect("a remainder of a u32");
+        let (key, partition) = self.assignment.spread.place(sequence);
         let payload = maker.make(Origin { producer: self.assignment.producer, sequence, due });
         if self.assignment.confirm {
             self.in_flight.push(Times { due, started: self.shared.now() });
         }
-        while !producer.send(partition, sequence, payload)? {
+        let key = key.as_ref().map(|key| key.as_slice());
+        let record = Outgoing { partition, key, sequence, payload };
+        while !producer.send(record)? {
             self.collect(producer, CONFIRM_WAIT)?;
         }
         if sequence.is_multiple_of(CONFIRM_INTERVAL) {
