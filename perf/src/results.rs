@@ -62,6 +62,15 @@ pub enum Until {
     Read,
 }
 
+/// Which latencies an HdrHistogram log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LatencyLog {
+    /// Those of [`Figures::latency_us`].
+    Counted,
+    /// Those of [`Figures::latency_until_confirmed_us`].
+    UntilConfirmed,
+}
+
 /// One run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
@@ -154,15 +163,25 @@ impl Until {
 
 impl Outcome {
     /// The name of a run's HdrHistogram log; runs count from 0.
-    pub fn log_name(system: &str, scenario: &str, durability: Durability, run: u32) -> String {
-        format!("{scenario}-{}-{system}-{}.hlog", durability.name(), run + 1)
+    pub fn log_name(
+        log: LatencyLog,
+        system: &str,
+        scenario: &str,
+        durability: Durability,
+        run: u32,
+    ) -> String {
+        let suffix = match log {
+            LatencyLog::Counted => "",
+            LatencyLog::UntilConfirmed => "-confirmed",
+        };
+        format!("{scenario}-{}-{system}-{}{suffix}.hlog", durability.name(), run + 1)
     }
 
     /// The latencies of all runs, from their logs in `folder`, if they have any.
-    pub fn read_latency(&self, folder: &Path) -> Option<LatencySeries> {
+    pub fn read_latency(&self, log: LatencyLog, folder: &Path) -> Option<LatencySeries> {
         let mut whole = LatencySeries::default();
         for run in 0..u32::try_from(self.runs.len()).ok()? {
-            let name = Outcome::log_name(&self.system, &self.scenario, self.durability, run);
+            let name = Outcome::log_name(log, &self.system, &self.scenario, self.durability, run);
             let text = fs::read_to_string(folder.join(name)).ok()?;
             whole.merge(&LatencySeries::from_log(&text)?);
         }

@@ -5,7 +5,9 @@ use super::group::{self, Member};
 use super::interrupt;
 use super::usage::Usage;
 use crate::error::{Error, Result};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -89,15 +91,29 @@ impl Server {
     /// # Errors
     /// If it does not end in time or cannot be started; if interrupted; if it is not ours.
     pub fn restart(&mut self) -> Result<()> {
-        let spent = self.usage();
+        self.stop()?;
+        // Only as long as nobody has asked for its exit code does the kernel tell what it cost.
+        self.spent = self.usage();
         let (Some(child), Some(launch)) = (&mut self.child, &mut self.launch) else {
-            return Err(Error::Input("a broker of somebody else is not restarted".to_owned()));
+            return Err(not_ours());
         };
-        if let Some(leader) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            kill_process(leader, Signal::TERM).map_err(|e| Error::io("SIGTERM")(e.into()))?;
-        }
+        child.wait().map_err(Error::io("the broker"))?;
+        *child = spawn(&mut launch.command, &self.log, &launch.cores)?;
+        Ok(())
+    }
+
+    /// Asks the broker to end and waits until it has, but leaves its exit code to be asked for.
+    fn stop(&self) -> Result<()> {
+        let leader = self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok());
+        let leader = leader.and_then(Pid::from_raw).ok_or_else(not_ours)?;
+        kill_process(leader, Signal::TERM).map_err(|e| Error::io("SIGTERM")(e.into()))?;
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let has_ended = || {
+            let status = waitid(WaitId::Pid(leader), options);
+            status.map(|status| status.is_some()).map_err(|e| Error::io("the broker")(e.into()))
+        };
         let deadline = Instant::now() + STOP_LIMIT;
-        while child.try_wait().map_err(Error::io("the broker"))?.is_none() {
+        while !has_ended()? {
             interrupt::check()?;
             if Instant::now() > deadline {
                 let reason = format!("the broker has not ended {STOP_LIMIT:?} after SIGTERM");
@@ -105,8 +121,6 @@ impl Server {
             }
             thread::sleep(POLL_INTERVAL);
         }
-        *child = spawn(&mut launch.command, &self.log, &launch.cores)?;
-        self.spent = spent;
         Ok(())
     }
 
@@ -167,7 +181,7 @@ impl Server {
         self.child.as_mut()?.try_wait().ok().flatten()
     }
 
-    /// What its processes cost so far; not what it cost to stop one.
+    /// What its processes cost so far, those before a restart included.
     pub fn usage(&self) -> Usage {
         let mut usage =
             self.child.as_ref().map_or_else(Usage::default, |child| Usage::of_group(child.id()));
@@ -203,6 +217,10 @@ impl Drop for Server {
     }
 }
 
+fn not_ours() -> Error {
+    Error::Input("a broker of somebody else is not restarted".to_owned())
+}
+
 /// Starts a program as the leader of a process group, with its output in a file.
 fn spawn(command: &mut Command, log: &Path, cores: &Cores) -> Result<Child> {
     let output = File::options().create(true).append(true).open(log).map_err(Error::file(log))?;
@@ -218,4 +236,33 @@ fn spawn(command: &mut Command, log: &Path, cores: &Cores) -> Result<Child> {
 pub fn directory(parent: &Path) -> Result<TempDir> {
     fs::create_dir_all(parent).map_err(Error::file(parent))?;
     tempfile::Builder::new().prefix("pinion-perf-").tempdir_in(parent).map_err(Error::file(parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts to a number that takes many of the kernel's ticks when it is asked to end.
+    const COUNTS_AT_THE_END: &str =
+        "trap 'i=0; while [ $i -lt 500000 ]; do i=$((i+1)); done; exit' TERM
+        echo ready; while :; do sleep 0.01; done";
+
+    /// Goal: what a broker does between SIGTERM and its end is part of its cost.
+    #[test]
+    fn stopping_costs_too() {
+        let parent = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new("sh");
+        command.args(["-c", COUNTS_AT_THE_END]);
+        let cores = Cores::all().expect("the cores of this process");
+        let data = directory(parent.path()).expect("a directory");
+        let mut server = Server::start(command, data, &cores).expect("a shell");
+        let log = server.log.clone();
+        server
+            .await_ready(|| fs::read_to_string(&log).is_ok_and(|text| text.contains("ready")))
+            .expect("the shell says so");
+        let before = server.usage().cpu;
+        server.restart().expect("a shell ends when it is asked to");
+        let stopping = server.usage().cpu.saturating_sub(before);
+        assert!(stopping >= Duration::from_millis(50), "{stopping:?}");
+    }
 }

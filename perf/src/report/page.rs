@@ -5,7 +5,7 @@ use super::table::{known, spread};
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
 use crate::host::stamp::Stamp;
-use crate::results::{Failure, Outcome, Results, Until};
+use crate::results::{Failure, LatencyLog, Outcome, Results, Until};
 use crate::work::latency::Percentiles;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
@@ -160,22 +160,24 @@ fn bars_of(outcomes: &[&Outcome]) -> Result<Vec<String>> {
 
 /// The latencies behind the percentiles, if there are any: by percentile, and over time.
 fn lines_of(outcomes: &[&Outcome], folder: &Path) -> Result<Vec<String>> {
-    let mut by_percentile = Vec::new();
-    let mut over_time = Vec::new();
-    for outcome in outcomes {
-        let Some(latency) = outcome.read_latency(folder) else { continue };
-        let name = || outcome.system.clone();
-        by_percentile.push(Line { name: name(), points: latency.spectrum() });
-        over_time.push(Line { name: name(), points: latency.over_time() });
-    }
-    if by_percentile.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut shown =
-        vec![plots::lines("Latency by percentile, all runs", Axes::Spectrum, &by_percentile)?];
-    if over_time.iter().any(|line| line.points.len() > 2) {
-        let title = "99th percentile of each second, all runs";
-        shown.push(plots::lines(title, Axes::OverTime, &over_time)?);
+    let mut shown = Vec::new();
+    for (log, until) in [(LatencyLog::Counted, ""), (LatencyLog::UntilConfirmed, " to confirmed")] {
+        let mut by_percentile = Vec::new();
+        let mut over_time = Vec::new();
+        for outcome in outcomes {
+            let Some(latency) = outcome.read_latency(log, folder) else { continue };
+            let name = || outcome.system.clone();
+            by_percentile.push(Line { name: name(), points: latency.spectrum() });
+            over_time.push(Line { name: name(), points: latency.over_time() });
+        }
+        if !by_percentile.is_empty() {
+            let title = format!("Latency{until} by percentile, all runs");
+            shown.push(plots::lines(&title, Axes::Spectrum, &by_percentile)?);
+        }
+        if over_time.iter().any(|line| line.points.len() > 2) {
+            let title = format!("99th percentile of latency{until} in each second, all runs");
+            shown.push(plots::lines(&title, Axes::OverTime, &over_time)?);
+        }
     }
     Ok(shown)
 }

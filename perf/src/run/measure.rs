@@ -40,6 +40,8 @@ pub struct Measured {
     pub run: Run,
     /// Those of [`Figures::latency_us`], if there are any.
     pub latency: LatencySeries,
+    /// Those of [`Figures::latency_until_confirmed_us`], if there are any.
+    pub latency_until_confirmed: LatencySeries,
 }
 
 /// What a phase took: time, and CPU time of broker and harness.
@@ -123,7 +125,8 @@ fn one_after_the_other(server: &mut Server, phase: &Phase<'_>) -> Result<Measure
         figures.latency_us = latency.percentiles();
         figures.latency_from_send_us = from_send.percentiles();
     }
-    Ok(Measured { run: Run { figures, verification: consumed.verdict }, latency })
+    let run = Run { figures, verification: consumed.verdict };
+    Ok(Measured { run, latency, latency_until_confirmed: LatencySeries::default() })
 }
 
 /// Everything at once: the rate counts what readers got, all of them together.
@@ -140,7 +143,8 @@ fn fan_out(server: &mut Server, phase: &Phase<'_>) -> Result<Measured> {
     readers.iter().for_each(|reader| verification.add(&reader.verdict));
     let mut figures = figures(scenario, verification.received, &cost);
     figures.latency_us = latency.percentiles();
-    Ok(Measured { run: Run { figures, verification }, latency })
+    let run = Run { figures, verification };
+    Ok(Measured { run, latency, latency_until_confirmed: LatencySeries::default() })
 }
 
 /// The rate is that of the drained backlog, the latency that of the reader at the end; the cost is
@@ -168,7 +172,8 @@ fn catch_up(server: &mut Server, phase: &Phase<'_>) -> Result<Measured> {
     figures.latency_until_confirmed_us = confirmed.percentiles();
     let from_send = merged(produced.iter().map(|produced| &produced.latency_from_send));
     figures.latency_from_send_us = from_send.percentiles();
-    Ok(Measured { run: Run { figures, verification }, latency: followed.latency })
+    let run = Run { figures, verification };
+    Ok(Measured { run, latency: followed.latency, latency_until_confirmed: confirmed })
 }
 
 fn merged<'s>(series: impl Iterator<Item = &'s LatencySeries>) -> LatencySeries {

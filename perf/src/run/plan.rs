@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::host::interrupt;
 use crate::host::server::Server;
 use crate::host::stamp::Stamp;
-use crate::results::{Failure, Figures, Outcome, Results, Until};
+use crate::results::{Failure, Figures, LatencyLog, Outcome, Results, Until};
 use crate::scenario::{Kind, Scenario};
 use crate::systems::{Running, Setting, System};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -144,7 +144,7 @@ impl Plan {
             bar.set_prefix(format!("{} {} #{}", lane.system.name(), scenario.name, round + 1));
             match measure::run(&mut running, scenario, lane.durability, round, &bar) {
                 Ok(measured) => {
-                    self.write_log(lane, scenario, round, &measured)?;
+                    self.write_logs(lane, scenario, round, &measured)?;
                     add(results, lane, scenario, measured);
                 }
                 Err(error) => {
@@ -164,19 +164,23 @@ impl Plan {
         Ok(())
     }
 
-    fn write_log(
+    fn write_logs(
         &self,
         lane: &Lane,
         scenario: &Scenario,
         round: u32,
         measured: &Measured,
     ) -> Result<()> {
-        if measured.latency.percentiles().is_none() {
-            return Ok(());
-        }
         let system = lane.system.name();
-        let name = Outcome::log_name(system, &scenario.name, lane.durability, round);
-        write(&self.out.join(name), &measured.latency.to_log(system))
+        let logs = [
+            (LatencyLog::Counted, &measured.latency),
+            (LatencyLog::UntilConfirmed, &measured.latency_until_confirmed),
+        ];
+        for (log, latency) in logs.iter().filter(|(_, latency)| latency.percentiles().is_some()) {
+            let name = Outcome::log_name(*log, system, &scenario.name, lane.durability, round);
+            write(&self.out.join(name), &latency.to_log(system))?;
+        }
+        Ok(())
     }
 }
 

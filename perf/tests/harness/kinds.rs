@@ -10,8 +10,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// The only outcome of a scenario on Pinion, which is clean.
-fn outcome(scenario: &str, scale: &str) -> Value {
-    let bench = Bench::new();
+fn outcome(bench: &Bench, scenario: &str, scale: &str) -> Value {
     let mut command = bench.command(&[scenario], scale, &pinion());
     command.args(["--systems", "pinion"]);
     let mut ended = bench.run(command, LIMIT);
@@ -29,23 +28,28 @@ fn is_positive(figure: &Value) -> bool {
 /// Goal: five readers get every record, and the latency ends with them.
 #[test]
 fn fan_out() {
-    let outcome = outcome("fan-out", "0.01");
+    let outcome = outcome(&Bench::new(), "fan-out", "0.01");
     assert_eq!(outcome["latency_until"], "read");
     assert_eq!(outcome["runs"][0]["verification"]["received"], 5 * 2_000);
     assert_eq!(outcome["median"]["latency_us"]["count"], 5 * 2_000);
 }
 
 /// Goal: the reader at the end gets what is written meanwhile and nothing else, the other one
-/// that and the backlog; rate, and both latencies, are there.
+/// that and the backlog; rate, and both latencies with their logs, are there.
 #[test]
 fn catch_up() {
-    let outcome = outcome("catch-up", "0.02");
+    let bench = Bench::new();
+    let outcome = outcome(&bench, "catch-up", "0.02");
     assert_eq!(outcome["latency_until"], "read");
     assert_eq!(outcome["runs"][0]["verification"]["received"], 20_000 + 2 * 2_000);
     let median = &outcome["median"];
     assert!(is_positive(&median["records_per_second"]), "{median}");
     assert_eq!(median["latency_us"]["count"], 2_000);
     assert_eq!(median["latency_until_confirmed_us"]["count"], 2_000);
+    for log in ["catch-up-page-cache-pinion-1.hlog", "catch-up-page-cache-pinion-1-confirmed.hlog"]
+    {
+        assert!(bench.folder().join("out").join(log).is_file(), "{log} is missing");
+    }
 }
 
 /// Goal: the broker is really started a second time on the same files, and every record is there
