@@ -10,6 +10,7 @@ mod work;
 mod host;
 mod drivers;
 mod systems;
+mod sweep;
 mod scenario;
 mod results;
 mod run;

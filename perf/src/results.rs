@@ -3,7 +3,8 @@
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
 use crate::host::stamp::Stamp;
-use crate::scenario::Kind;
+use crate::scenario::{Kind, Scenario};
+use crate::sweep::Sweep;
 use crate::work::latency::{LatencySeries, Percentiles};
 use crate::work::verifier::Verdict;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,12 @@ pub struct Outcome {
     pub title: String,
     /// The class.
     pub durability: Durability,
+    /// What was done, with the number of records that it came to; absent in older results.
+    #[serde(default)]
+    pub work: Option<Scenario>,
+    /// Which value of which field this is, if the scenario is one of several.
+    #[serde(default)]
+    pub sweep: Option<Sweep>,
     /// What ends the latencies.
     #[serde(default)]
     pub latency_until: Until,
@@ -134,12 +141,17 @@ impl Results {
     /// Reads the `results.json` of a folder.
     ///
     /// # Errors
-    /// If there is none, or it is not ours.
+    /// If there is none, or it is damaged or not ours.
     pub fn read(folder: &Path) -> Result<Results> {
         let path = folder.join(FILE);
         let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
-        serde_json::from_str(&text)
-            .map_err(|error| Error::Input(format!("{}: {error}", path.display())))
+        Results::parse(&text).map_err(|error| {
+            Error::Input(format!("{}: these are no results of a run: {error}", path.display()))
+        })
+    }
+
+    fn parse(text: &str) -> serde_json::Result<Results> {
+        serde_json::from_str(text)
     }
 }
 
@@ -254,5 +266,32 @@ mod tests {
         let latency = median.latency_us.expect("two runs have latencies");
         assert_eq!((latency.p99, latency.count), (5.0, 20));
         assert!(Figures::median(&[run(1.0, None)]).latency_us.is_none());
+    }
+
+    const OLD: &str = r#"{
+        "stamp": {"started": "", "kernel": "", "cpu": "", "memory_mib": 1, "file_system": "",
+            "fdatasync_us": 1.0, "cores": {"broker": [0], "client": [1]}, "load_average": "",
+            "commit": "", "command": ""},
+        "versions": {},
+        "results": [{"system": "pinion", "scenario": "confirmed", "title": "",
+            "durability": "fsync", "settings": "", "verified": true, "runs": [],
+            "median": {"records_per_second": 1.0, "mb_per_second": 1.0,
+                "broker_cpu_seconds_per_gb": 1.0, "broker_cpu_seconds_per_million": 1.0,
+                "client_cpu_seconds_per_million": 1.0, "rss_mb": 1.0, "disk_bytes_per_byte": 1.0,
+                "latency_us": null, "latency_from_send_us": null}}],
+        "failures": []}"#;
+
+    /// Goal: results that were written before fields were added are read, and what is cut off or
+    /// something else is refused with the place.
+    #[test]
+    fn old_results_are_read_and_damaged_ones_refused() {
+        let results = Results::parse(OLD).expect("results of the first format");
+        let outcome = &results.results[0];
+        assert!(outcome.work.is_none() && outcome.sweep.is_none());
+        assert_eq!(outcome.latency_until, Until::Confirmed);
+        for bad in [&OLD[..OLD.len() / 2], "", "[]", &OLD.replace("\"fsync\"", "\"disk\"")] {
+            let error = Results::parse(bad).expect_err("these are no results").to_string();
+            assert!(error.contains("line"), "{error}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::drivers::{ConsumerOptions, Durability, ProducerOptions, Start};
 use crate::error::{Error, Result};
+use crate::sweep::{Field, Sweep};
 use crate::work::pacer::Pace;
 use crate::work::payload::HEADER_SIZE;
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,9 @@ pub struct Scenario {
     pub readers: u32,
     /// The field that takes several values.
     pub vary: Option<Vary>,
+    /// Which of these values this is, once it is one of them.
+    #[serde(skip)]
+    pub sweep: Option<Sweep>,
     /// Records in a batch at most; left to the client library if absent.
     pub batch: Option<u32>,
     /// Whether producers wait for confirmations.
@@ -144,28 +148,32 @@ impl Scenario {
         match self.vary.take() {
             None => vec![self],
             Some(Vary::Rate(values)) => {
-                self.variants("rate", values, |variant, rate| variant.rate = Some(rate))
+                self.variants(Field::Rate, values, |variant, rate| variant.rate = Some(rate))
             }
             Some(Vary::Partitions(values)) => {
-                self.variants("partitions", values, |variant, count| variant.partitions = count)
+                self.variants(Field::Partitions, values, |variant, count| {
+                    variant.partitions = count
+                })
             }
             Some(Vary::Producers(values)) => {
-                self.variants("producers", values, |variant, count| variant.producers = count)
+                self.variants(Field::Producers, values, |variant, count| variant.producers = count)
             }
         }
     }
 
     /// A scenario for each value of a field.
-    fn variants<V: Display + Copy>(
+    fn variants<V: Display + Copy + Into<f64>>(
         &self,
-        field: &str,
+        field: Field,
         values: Vec<V>,
         set: impl Fn(&mut Scenario, V),
     ) -> Vec<Scenario> {
-        let variant = |value| {
+        let variant = |value: V| {
             let mut variant = self.clone();
-            variant.name = format!("{}-{field}-{value}", self.name);
-            variant.title = format!("{}: {field} {value}", self.title);
+            let (name, title) = (self.name.clone(), self.title.clone());
+            variant.name = format!("{name}-{}-{value}", field.name());
+            variant.title = format!("{title}: {} {value}", field.name());
+            variant.sweep = Some(Sweep { name, title, field, value: value.into() });
             set(&mut variant, value);
             variant
         };
@@ -308,6 +316,9 @@ mod tests {
         let counts: Vec<u32> = scenarios.iter().map(|scenario| scenario.partitions).collect();
         assert_eq!(counts, [1, 100, 1000, 5000]);
         assert_eq!(scenarios[1].name, "partitions-partitions-100");
+        let sweep = scenarios[1].sweep.as_ref().expect("one value of a sweep");
+        assert_eq!((sweep.name.as_str(), sweep.field), ("partitions", Field::Partitions));
+        assert_eq!(sweep.value, 100.0);
     }
 
     #[test]

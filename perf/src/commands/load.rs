@@ -123,6 +123,7 @@ fn scenario(args: &LoadArgs, kind: Kind, name: &str) -> Result<Scenario> {
         keys: args.keys,
         readers: 1,
         vary: None,
+        sweep: None,
         batch: args.batch,
         confirm: !args.no_acks,
         window: args.window,

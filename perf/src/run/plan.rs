@@ -64,10 +64,17 @@ impl Plan {
         for outcome in &mut results.results {
             outcome.median = Figures::median(&outcome.runs);
         }
-        let place = |name: &str| self.systems.iter().position(|system| system.name() == name);
-        results.results.sort_by_key(|outcome| place(&outcome.system));
+        results.results.sort_by_key(|outcome| self.place_of(outcome));
         results.write(&self.out)?;
         Ok(results)
+    }
+
+    /// Scenarios and systems stand in the order in which they were asked for.
+    fn place_of(&self, outcome: &Outcome) -> (Option<usize>, Durability, Option<usize>) {
+        let is_scenario = |scenario: &Scenario| scenario.name == outcome.scenario;
+        let is_system = |system: &&dyn System| system.name() == outcome.system;
+        let scenario = self.scenarios.iter().position(is_scenario);
+        (scenario, outcome.durability, self.systems.iter().position(is_system))
     }
 
     /// Installs every system; the lanes of those that are there.
@@ -202,6 +209,8 @@ fn add(results: &mut Results, lane: &Lane, scenario: &Scenario, measured: Measur
         scenario: scenario.name.clone(),
         title: scenario.title.clone(),
         durability: lane.durability,
+        work: Some(scenario.clone()),
+        sweep: scenario.sweep.clone(),
         latency_until: Until::of(scenario.kind),
         settings: lane.system.settings(lane.durability),
         verified: run.verification.is_clean(),

@@ -106,14 +106,20 @@ impl LatencySeries {
         seconds.map(point).collect()
     }
 
-    /// Reads what [`LatencySeries::to_log`] wrote; `None` if it is something else.
+    /// Reads what [`LatencySeries::to_log`] wrote; `None` if it is something else, or holds
+    /// histograms of other bounds.
     pub fn from_log(text: &str) -> Option<LatencySeries> {
         let mut series = LatencySeries::default();
         let mut deserializer = Deserializer::new();
+        let ours = histogram();
         for entry in IntervalLogIterator::new(text.as_bytes()) {
             let LogEntry::Interval(interval) = entry.ok()? else { continue };
             let bytes = BASE64_STANDARD.decode(interval.encoded_histogram()).ok()?;
-            series.seconds.push(deserializer.deserialize(&mut bytes.as_slice()).ok()?);
+            let second: Histogram<u64> = deserializer.deserialize(&mut bytes.as_slice()).ok()?;
+            if (second.high(), second.sigfig()) != (ours.high(), ours.sigfig()) {
+                return None;
+            }
+            series.seconds.push(second);
         }
         Some(series)
     }
@@ -189,6 +195,9 @@ mod tests {
         let rarest = again.spectrum().pop().expect("there are values");
         assert!(rarest.0 > 1000.0 && rarest.1 > 2900.0, "{rarest:?}");
         assert!(LatencySeries::from_log("1,2").is_none());
+        let wider = Histogram::new_with_bounds(1, u64::MAX / 2, 1).expect("valid bounds");
+        let foreign = LatencySeries { seconds: vec![wider] }.to_log("confirmed");
+        assert!(LatencySeries::from_log(&foreign).is_none());
     }
 
     /// Goal: the library's own reader finds a line for each second, with its tag.
