@@ -113,6 +113,19 @@ pub struct Figures {
     pub latency_until_confirmed_us: Option<Percentiles>,
     /// To its confirmation, but from the time at which it was really sent.
     pub latency_from_send_us: Option<Percentiles>,
+    /// How the restart went, if there was one.
+    #[serde(default)]
+    pub restart: Option<Restart>,
+}
+
+/// A restart, as the broker's process and as producers saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Restart {
+    /// From SIGTERM to the end of the process, in milliseconds.
+    pub stop_ms: f64,
+    /// The longest time in which a producer's records waited and none was confirmed, in
+    /// milliseconds: the end, the start and the client's way back.
+    pub silence_ms: f64,
 }
 
 /// A system that was left out, or failed.
@@ -218,6 +231,7 @@ impl Figures {
                 figures.latency_until_confirmed_us
             }),
             latency_from_send_us: median_latency(runs, |figures| figures.latency_from_send_us),
+            restart: median_restart(runs),
         }
     }
 }
@@ -233,6 +247,15 @@ fn median_latency(runs: &[Run], pick: fn(&Figures) -> Option<Percentiles>) -> Op
         p99_99: of(|p| p.p99_99),
         max: of(|p| p.max),
         count: all.iter().map(|p| p.count).sum(),
+    })
+}
+
+fn median_restart(runs: &[Run]) -> Option<Restart> {
+    let all: Vec<Restart> = runs.iter().filter_map(|run| run.figures.restart).collect();
+    let of = |pick: fn(&Restart) -> f64| median(all.iter().map(pick));
+    (!all.is_empty()).then(|| Restart {
+        stop_ms: of(|restart| restart.stop_ms),
+        silence_ms: of(|restart| restart.silence_ms),
     })
 }
 

@@ -5,7 +5,7 @@ use super::table::{known, spread};
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
 use crate::host::stamp::Stamp;
-use crate::results::{Failure, LatencyLog, Outcome, Results, Until};
+use crate::results::{Failure, LatencyLog, Outcome, Restart, Results, Until};
 use crate::work::latency::Percentiles;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
@@ -39,6 +39,7 @@ struct Section {
     plots: Vec<String>,
     rows: Vec<Row>,
     latencies: Vec<LatencyRow>,
+    restarts: Vec<RestartRow>,
 }
 
 /// One system's figures, as text.
@@ -63,6 +64,14 @@ struct LatencyRow {
     system: String,
     until: &'static str,
     cells: Vec<String>,
+}
+
+/// How the restart of one system went, as text.
+#[derive(Debug, Serialize)]
+struct RestartRow {
+    system: String,
+    stop: String,
+    silence: String,
 }
 
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +140,7 @@ fn sections(results: &Results, folder: &Path) -> Result<Vec<Section>> {
             plots: [bars_of(&outcomes)?, lines_of(&outcomes, folder)?].concat(),
             rows: outcomes.iter().map(|outcome| row(outcome)).collect(),
             latencies: outcomes.iter().flat_map(|outcome| latency_rows(outcome)).collect(),
+            restarts: outcomes.iter().filter_map(|outcome| restart_row(outcome)).collect(),
         })
     };
     keys.into_iter().map(section).collect()
@@ -198,6 +208,12 @@ fn row(outcome: &Outcome) -> Row {
         disk: format!("{:.2}", median.disk_bytes_per_byte),
         verified: outcome.verified,
     }
+}
+
+fn restart_row(outcome: &Outcome) -> Option<RestartRow> {
+    let Restart { stop_ms, silence_ms } = outcome.median.restart?;
+    let [stop, silence] = [stop_ms, silence_ms].map(|millis| format!("{millis:.0}"));
+    Some(RestartRow { system: outcome.system.clone(), stop, silence })
 }
 
 /// The latency that counts, and that to the confirmation beside it. What was really sent when is

@@ -1,12 +1,13 @@
 //! One scenario on one running system: warm up, write, read back, and what that cost.
 
-use super::phases::{self, CaughtUp, Phase};
+use super::phases::{self, CaughtUp, Phase, Written};
+use super::producing::Produced;
 use crate::drivers::{ConsumerOptions, Durability, Start, Topic};
 use crate::error::Result;
 use crate::host::interrupt;
 use crate::host::server::Server;
 use crate::host::usage::Usage;
-use crate::results::{Figures, Run};
+use crate::results::{Figures, Restart, Run};
 use crate::scenario::{Kind, PREFETCH_BYTES, PREFETCH_RECORDS, Scenario};
 use crate::systems::Running;
 use crate::work::latency::LatencySeries;
@@ -25,6 +26,7 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 const BYTES_PER_MB: f64 = 1e6;
 const BYTES_PER_GB: f64 = 1e9;
 const MILLION: f64 = 1e6;
+const MILLIS_PER_SECOND: f64 = 1e3;
 
 /// How what is read only to verify is fetched: librdkafka's defaults.
 const VERIFYING: ConsumerOptions = ConsumerOptions {
@@ -104,9 +106,9 @@ fn once(
 
 fn one_after_the_other(server: &mut Server, phase: &Phase<'_>) -> Result<Measured> {
     let scenario = phase.scenario;
-    let (written, produced) = costing(server, |server| {
-        let produced = phase.produce(server)?;
-        Ok((phases::span_of(&produced), produced))
+    let (written, Written { produced, stop }) = costing(server, |server| {
+        let written = phase.produce(server)?;
+        Ok((phases::span_of(&written.produced), written))
     })?;
     let options = match scenario.kind {
         Kind::Consume => scenario.consumer_options(Start::First),
@@ -124,9 +126,16 @@ fn one_after_the_other(server: &mut Server, phase: &Phase<'_>) -> Result<Measure
         let from_send = merged(produced.iter().map(|produced| &produced.latency_from_send));
         figures.latency_us = latency.percentiles();
         figures.latency_from_send_us = from_send.percentiles();
+        figures.restart = stop.map(|stop| restart(stop, &produced));
     }
     let run = Run { figures, verification: consumed.verdict };
     Ok(Measured { run, latency, latency_until_confirmed: LatencySeries::default() })
+}
+
+fn restart(stop: Duration, produced: &[Produced]) -> Restart {
+    let silence = produced.iter().map(|produced| produced.silence_max).max().unwrap_or_default();
+    let millis = |time: Duration| time.as_secs_f64() * MILLIS_PER_SECOND;
+    Restart { stop_ms: millis(stop), silence_ms: millis(silence) }
 }
 
 /// Everything at once: the rate counts what readers got, all of them together.
@@ -231,5 +240,6 @@ fn figures(scenario: &Scenario, records: u64, cost: &Cost) -> Figures {
         latency_us: None,
         latency_until_confirmed_us: None,
         latency_from_send_us: None,
+        restart: None,
     }
 }

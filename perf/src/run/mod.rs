@@ -11,6 +11,7 @@ pub mod producing;
 
 use crate::error::{Error, Result};
 use crate::host::interrupt;
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -93,8 +94,9 @@ impl Watchdog {
         Watchdog { moved: now }
     }
 
-    fn moved(&mut self, now: Duration) {
-        self.moved = now;
+    /// How long nothing had moved.
+    fn moved(&mut self, now: Duration) -> Duration {
+        now.saturating_sub(mem::replace(&mut self.moved, now))
     }
 
     /// Fails if nothing moved for too long; `what` says what was waited for.

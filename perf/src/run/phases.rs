@@ -32,6 +32,15 @@ pub struct CaughtUp {
     pub drained: Consumed,
 }
 
+/// What a written topic leaves to be told.
+#[derive(Debug)]
+pub struct Written {
+    /// What each producer did.
+    pub produced: Vec<Produced>,
+    /// From SIGTERM to the end of the broker's process, if it was restarted.
+    pub stop: Option<Duration>,
+}
+
 /// What every phase works with.
 pub struct Phase<'a> {
     /// Clients' way to the broker.
@@ -49,18 +58,19 @@ impl Phase<'_> {
     ///
     /// # Errors
     /// If broker or a client fails, or the run is interrupted.
-    pub fn produce(&self, server: &mut Server) -> Result<Vec<Produced>> {
+    pub fn produce(&self, server: &mut Server) -> Result<Written> {
         let mut producers = self.producers()?;
         self.begin("writing", self.scenario.records);
         let shared = Shared::start();
         thread::scope(|scope| {
             let threads = self.spawn_producers(scope, &mut producers, &shared);
+            let mut stop = None;
             if let Some(at) = self.scenario.restart_at() {
                 self.watch(server, &shared, || shared.now() >= at || are_finished(&threads));
-                shared.keep_failure(shared.check().and_then(|()| server.restart()));
+                stop = shared.keep_failure(shared.check().and_then(|()| server.restart()));
             }
             self.watch(server, &shared, || are_finished(&threads));
-            join(threads, &shared)
+            join(threads, &shared).map(|produced| Written { produced, stop })
         })
     }
 

@@ -42,6 +42,8 @@ pub struct Produced {
     pub latency: LatencySeries,
     /// From the real sending to confirmation.
     pub latency_from_send: LatencySeries,
+    /// The longest time in which records waited and none was confirmed.
+    pub silence_max: Duration,
 }
 
 /// The state of the loop.
@@ -124,7 +126,8 @@ impl Loop<'_> {
             }
             return self.watchdog.check(now, || format!("{} confirmations", pacer.unconfirmed()));
         }
-        self.watchdog.moved(now);
+        let silence = self.watchdog.moved(now);
+        self.done.silence_max = self.done.silence_max.max(silence);
         let count = self.confirmed.len() as u64;
         pacer.confirmed(count);
         self.shared.advance(count);

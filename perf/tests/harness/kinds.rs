@@ -72,6 +72,11 @@ fn restart() {
         assert_eq!(outcome["verified"], true, "{outcome}");
         assert_eq!(outcome["latency_until"], "confirmed");
         assert_eq!(outcome["median"]["latency_us"]["count"], 10_000, "{outcome}");
+        let restart = &outcome["median"]["restart"];
+        assert!(
+            is_positive(&restart["stop_ms"]) && is_positive(&restart["silence_ms"]),
+            "{restart}"
+        );
     }
     let starts = fs::read_to_string(starts).expect("the script has run");
     assert_eq!(starts.lines().count(), 2 * outcomes.len());
