@@ -48,6 +48,9 @@ pub struct Outcome {
     /// What ends the latencies.
     #[serde(default)]
     pub latency_until: Until,
+    /// The client library that carried the records.
+    #[serde(default)]
+    pub client: String,
     /// The system's settings for the class.
     pub settings: String,
     /// Whether every run was clean.

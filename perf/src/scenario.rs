@@ -1,6 +1,6 @@
 //! Scenarios: files that say what work is done. Those of `perf/scenarios/` are built in.
 
-use crate::drivers::{ConsumerOptions, Durability, ProducerOptions, Start};
+use crate::drivers::{ConsumerOptions, Durability, KafkaClient, ProducerOptions, Start};
 use crate::error::{Error, Result};
 use crate::sweep::{Field, Sweep};
 use crate::work::pacer::Pace;
@@ -114,6 +114,9 @@ pub struct Scenario {
     /// Bytes that the consumer fetches at once.
     #[serde(default = "prefetch_bytes")]
     pub prefetch_bytes: u32,
+    /// The client of systems that speak Kafka's protocol.
+    #[serde(default)]
+    pub kafka_client: KafkaClient,
 }
 
 fn one() -> u32 {
@@ -125,6 +128,13 @@ pub const PREFETCH_RECORDS: u32 = 100_000;
 
 /// Bytes that librdkafka fetches at once by default.
 pub const PREFETCH_BYTES: u32 = 1 << 20;
+
+/// What the protocols put around a record, and around a batch, at most: of what is kept until it
+/// is verified, where too little costs time and too much nothing.
+const RECORD_OVERHEAD: u64 = 24;
+const BATCH_OVERHEAD: u64 = 160;
+/// Records are only kept up to this size: they have to fit into memory beside the broker.
+const KEEP_BYTES_MAX: usize = 4 << 30;
 
 fn prefetch_records() -> u32 {
     PREFETCH_RECORDS
@@ -237,7 +247,9 @@ impl Scenario {
         ProducerOptions {
             batch: self.batch,
             confirm: self.confirm,
+            window: self.window,
             outlasts_restart: self.kind == Kind::Restart,
+            kafka_client: self.kafka_client,
         }
     }
 
@@ -247,7 +259,19 @@ impl Scenario {
             prefetch_records: self.prefetch_records,
             prefetch_bytes: self.prefetch_bytes,
             start,
+            keep_bytes: 0,
+            kafka_client: self.kafka_client,
         }
+    }
+
+    /// How a consumer reads everything from the first record on, if it can keep it until it is
+    /// verified.
+    pub fn keeping_options(&self) -> ConsumerOptions {
+        let batch = u64::from(self.batch.unwrap_or(1));
+        let record = self.record_bytes as u64 + RECORD_OVERHEAD + BATCH_OVERHEAD.div_ceil(batch);
+        let all = usize::try_from(self.records * record).unwrap_or(usize::MAX);
+        let keep_bytes = if all <= KEEP_BYTES_MAX { all } else { 0 };
+        ConsumerOptions { keep_bytes, ..self.consumer_options(Start::First) }
     }
 
     fn parse(text: &str) -> Result<Scenario> {
@@ -285,6 +309,10 @@ impl Scenario {
             (self.kind != Kind::CatchUp || self.rate.is_some(), "catch-up needs a rate"),
             (self.kind != Kind::Restart || self.rate.is_some(), "restart needs a rate"),
             (self.kind != Kind::Restart || self.confirm, "restart needs confirmations"),
+            (
+                self.kind != Kind::Restart || self.kafka_client == KafkaClient::Librdkafka,
+                "restart needs the client librdkafka: the native one does not connect again",
+            ),
             (!self.durability.is_empty(), "durability must name a class"),
         ];
         checks.iter().find(|(holds, _)| !holds).map(|(_, reason)| *reason)

@@ -13,8 +13,15 @@ use std::process::ExitCode;
 /// If a scenario or system is not known, results cannot be written, or on Ctrl-C.
 pub fn run(names: &[String], args: &RunArgs) -> Result<ExitCode> {
     let found: Result<Vec<_>> = names.iter().map(|name| Scenario::find(name)).collect();
-    let scenarios = found?.into_iter().flatten();
-    let scenarios = scenarios.map(|scenario| scenario.scaled(args.scale)).collect();
+    let scenarios: Result<Vec<_>> = found?
+        .into_iter()
+        .flatten()
+        .map(|mut scenario| {
+            scenario.kafka_client = args.kafka_client.unwrap_or(scenario.kafka_client);
+            scenario.scaled(args.scale).checked()
+        })
+        .collect();
+    let scenarios = scenarios?;
     let (systems, setting) = args.systems.resolve()?;
     run_plan(&Plan { systems, scenarios, rounds: args.runs, out: args.out.clone(), setting })
 }

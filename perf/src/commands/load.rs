@@ -2,7 +2,7 @@
 
 use super::compare;
 use super::endpoint_address;
-use crate::drivers::Durability;
+use crate::drivers::{Durability, KafkaClient};
 use crate::error::Result;
 use crate::host::cores::Cores;
 use crate::host::install::Installs;
@@ -60,6 +60,10 @@ pub struct LoadArgs {
     /// Unconfirmed records of a producer at most.
     #[arg(long)]
     window: Option<u64>,
+    /// The client: librdkafka finds every broker of a cluster, the native one takes the broker it
+    /// is given for all of it.
+    #[arg(long, value_enum, default_value_t = KafkaClient::Librdkafka)]
+    kafka_client: KafkaClient,
     /// Sends with acks=0.
     #[arg(long)]
     no_acks: bool,
@@ -130,6 +134,7 @@ fn scenario(args: &LoadArgs, kind: Kind, name: &str) -> Result<Scenario> {
         rate: args.rate,
         prefetch_records: scenario::PREFETCH_RECORDS,
         prefetch_bytes: scenario::PREFETCH_BYTES,
+        kafka_client: args.kafka_client,
     };
     scenario.checked()
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod load;
 mod page;
 
+use crate::drivers::KafkaClient;
 use crate::error::{Error, Result};
 use crate::host::cores::Cores;
 use crate::host::install::Installs;
@@ -86,6 +87,10 @@ struct RunArgs {
     /// Multiplies the number of records.
     #[arg(long, default_value_t = 1.0, value_parser = scale)]
     scale: f64,
+    /// The client of systems that speak Kafka's protocol; the scenario's if absent, which is the
+    /// native one unless it has to outlast a restart.
+    #[arg(long, value_enum)]
+    kafka_client: Option<KafkaClient>,
     /// Where results go.
     #[arg(long, default_value = "perf-results", value_name = "DIR")]
     out: PathBuf,

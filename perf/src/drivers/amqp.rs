@@ -20,7 +20,8 @@ use lapin::{
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-const CLIENT: &str = "lapin";
+/// The name in errors and results.
+pub const CLIENT: &str = "lapin";
 const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
 

@@ -10,6 +10,8 @@ pub mod nats;
 pub mod openwire;
 pub mod streams;
 
+pub use self::kafka::KafkaClient;
+
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -58,6 +60,10 @@ pub struct ProducerOptions {
     pub batch: Option<u32>,
     /// Whether the broker confirms each record.
     pub confirm: bool,
+    /// Unconfirmed records at most, for drivers that gather records into batches.
+    pub window: Option<u64>,
+    /// For systems that speak Kafka's protocol.
+    pub kafka_client: KafkaClient,
     /// Whether the client is to outlast a restart of the broker: it connects again at once, and
     /// what it sends again is stored once and in order. For drivers of systems that are restarted.
     pub outlasts_restart: bool,
@@ -72,6 +78,11 @@ pub struct ConsumerOptions {
     pub prefetch_bytes: u32,
     /// Which record comes first, in topics that keep what was read; a queue gives what it has.
     pub start: Start,
+    /// Bytes that the consumer may keep until [`Consumer::release`], those of all records with
+    /// what the protocol puts around them; 0 if they are looked at as they come.
+    pub keep_bytes: usize,
+    /// For systems that speak Kafka's protocol.
+    pub kafka_client: KafkaClient,
 }
 
 /// Where a consumer starts.
@@ -113,6 +124,24 @@ pub trait Producer: Send {
     /// Hands a record to the client library; `false` if its own queue is full, and the record was
     /// not taken. A library that has no such answer waits.
     fn send(&mut self, record: Outgoing<'_>) -> Result<bool>;
+    /// Nothing more is due at the moment: a driver that gathers records itself sends them.
+    fn push(&mut self) -> Result<()> {
+        Ok(())
+    }
+    /// Takes a record before the measured time, to be sent by [`Producer::send_prepared`]; `false`
+    /// if the driver does not build its requests ahead.
+    fn prepare(&mut self, _: Outgoing<'_>) -> Result<bool> {
+        Ok(false)
+    }
+    /// The last record was prepared.
+    fn end_preparing(&mut self) -> Result<()> {
+        Ok(())
+    }
+    /// Sends prepared records, at most `limit`, in an order of the driver's own; how many. To
+    /// [`Producer::confirmed`] their sequence is their place in that order, from 0.
+    fn send_prepared(&mut self, _limit: u64) -> Result<u64> {
+        Ok(0)
+    }
     /// Adds the sequences that were confirmed since the last call; if there are none, waits for
     /// some, but not much longer than `wait`.
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()>;
@@ -126,4 +155,13 @@ pub trait Consumer: Send {
     /// Passes partition and payload of the records that are there to `receive`; if there are
     /// none, waits for some, but not much longer than `wait`.
     fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()>;
+    /// As [`Consumer::receive`], but keeps the records; how many. `None` if the driver does not
+    /// keep any.
+    fn keep(&mut self, _wait: Duration) -> Result<Option<u64>> {
+        Ok(None)
+    }
+    /// Passes on, in order, what was kept.
+    fn release(&mut self, _receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
+        Ok(())
+    }
 }

@@ -21,7 +21,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-const CLIENT: &str = "async-nats";
+/// The name in errors and results.
+pub const CLIENT: &str = "async-nats";
 /// Acknowledgements that the library waits for at a time: more than the harness ever has in flight.
 const ACKS_MAX: usize = 1 << 40;
 /// How long the library's queue may be full before the caller looks up.

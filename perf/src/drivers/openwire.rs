@@ -13,7 +13,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::thread;
 use std::time::Duration;
 
-const CLIENT: &str = "activemq-client";
+/// The name in errors and results.
+pub const CLIENT: &str = "activemq-client";
 const BUFFER_SIZE: usize = 1 << 16;
 /// Records read ahead from the child: enough to never starve the reader.
 const AHEAD_MAX: usize = 10_000;

@@ -16,7 +16,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-const CLIENT: &str = "rabbitmq-stream-client";
+/// The name in errors and results.
+pub const CLIENT: &str = "rabbitmq-stream-client";
 
 /// A broker that speaks the stream protocol.
 #[derive(Debug)]

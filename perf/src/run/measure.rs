@@ -2,7 +2,7 @@
 
 use super::phases::{self, CaughtUp, Phase, Written};
 use super::producing::Produced;
-use crate::drivers::{ConsumerOptions, Durability, Start, Topic};
+use crate::drivers::{ConsumerOptions, Durability, KafkaClient, Start, Topic};
 use crate::error::Result;
 use crate::host::interrupt;
 use crate::host::server::Server;
@@ -33,6 +33,8 @@ const VERIFYING: ConsumerOptions = ConsumerOptions {
     prefetch_records: PREFETCH_RECORDS,
     prefetch_bytes: PREFETCH_BYTES,
     start: Start::First,
+    keep_bytes: 0,
+    kafka_client: KafkaClient::Native,
 };
 
 /// A run, and its latencies second by second.
@@ -106,16 +108,18 @@ fn once(
 
 fn one_after_the_other(server: &mut Server, phase: &Phase<'_>) -> Result<Measured> {
     let scenario = phase.scenario;
+    let writers = phase.writers()?;
     let (written, Written { produced, stop }) = costing(server, |server| {
-        let written = phase.produce(server)?;
+        let written = phase.produce(server, writers)?;
         Ok((phases::span_of(&written.produced), written))
     })?;
     let options = match scenario.kind {
-        Kind::Consume => scenario.consumer_options(Start::First),
-        _ => VERIFYING,
+        Kind::Consume => scenario.keeping_options(),
+        _ => ConsumerOptions { kafka_client: scenario.kafka_client, ..VERIFYING },
     };
+    let reader = phase.reader(options)?;
     let (read, consumed) = costing(server, |server| {
-        let consumed = phase.consume(server, options)?;
+        let consumed = phase.consume(server, reader)?;
         Ok((consumed.span.1 - consumed.span.0, consumed))
     })?;
     let cost = if scenario.kind == Kind::Consume { &read } else { &written };

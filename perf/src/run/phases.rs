@@ -21,6 +21,12 @@ const READERS_CONNECT: Duration = Duration::from_secs(2);
 /// Unconfirmed records while a backlog is written: enough for any broker's batches.
 const BACKLOG_WINDOW: u64 = 10_000;
 
+/// A producer that is ready to start.
+pub struct Writer {
+    producer: Box<dyn Producer>,
+    assignment: Assignment,
+}
+
 /// What a drained backlog leaves to be told.
 #[derive(Debug)]
 pub struct CaughtUp {
@@ -58,12 +64,11 @@ impl Phase<'_> {
     ///
     /// # Errors
     /// If broker or a client fails, or the run is interrupted.
-    pub fn produce(&self, server: &mut Server) -> Result<Written> {
-        let mut producers = self.producers()?;
+    pub fn produce(&self, server: &mut Server, writers: Vec<Writer>) -> Result<Written> {
         self.begin("writing", self.scenario.records);
         let shared = Shared::start();
         thread::scope(|scope| {
-            let threads = self.spawn_producers(scope, &mut producers, &shared);
+            let threads = spawn_writers(scope, writers, &shared);
             let mut stop = None;
             if let Some(at) = self.scenario.restart_at() {
                 self.watch(server, &shared, || shared.now() >= at || are_finished(&threads));
@@ -78,9 +83,12 @@ impl Phase<'_> {
     ///
     /// # Errors
     /// As [`Phase::produce`].
-    pub fn consume(&self, server: &mut Server, options: ConsumerOptions) -> Result<Consumed> {
+    pub fn consume(
+        &self,
+        server: &mut Server,
+        mut consumer: Box<dyn Consumer>,
+    ) -> Result<Consumed> {
         let sent = self.sent();
-        let mut consumer = self.broker.consumer(self.topic, options)?;
         self.begin("reading", self.scenario.records);
         let shared = Shared::start();
         thread::scope(|scope| {
@@ -92,6 +100,14 @@ impl Phase<'_> {
         })
     }
 
+    /// Connects a reader.
+    ///
+    /// # Errors
+    /// If a client fails.
+    pub fn reader(&self, options: ConsumerOptions) -> Result<Box<dyn Consumer>> {
+        self.broker.consumer(self.topic, options)
+    }
+
     /// Writes all records while every reader reads all of them.
     ///
     /// # Errors
@@ -101,10 +117,10 @@ impl Phase<'_> {
         let options = self.scenario.consumer_options(Start::First);
         let mut consumers: Vec<Box<dyn Consumer>> = Vec::new();
         for _ in 0..self.scenario.readers {
-            consumers.push(self.broker.consumer(self.topic, options)?);
+            consumers.push(self.reader(options)?);
         }
         thread::sleep(READERS_CONNECT);
-        let mut producers = self.producers()?;
+        let writers = self.writers()?;
         self.begin("fan-out", self.scenario.records * (1 + u64::from(self.scenario.readers)));
         let shared = Shared::start();
         thread::scope(|scope| {
@@ -114,7 +130,7 @@ impl Phase<'_> {
                 .iter_mut()
                 .map(|consumer| spawn_reader(scope, consumer, reading, shared))
                 .collect();
-            let writers = self.spawn_producers(scope, &mut producers, shared);
+            let writers = spawn_writers(scope, writers, shared);
             self.watch(server, shared, || are_finished(&readers) && are_finished(&writers));
             join(writers, shared)?;
             join(readers, shared)
@@ -126,23 +142,23 @@ impl Phase<'_> {
     /// # Errors
     /// As [`Phase::produce`].
     pub fn write_backlog(&self, server: &mut Server) -> Result<()> {
-        let Scenario { backlog, .. } = *self.scenario;
-        let options = ProducerOptions { batch: None, confirm: true, outlasts_restart: false };
-        let mut producer = self.broker.producer(self.topic, options)?;
-        self.begin("backlog", backlog);
-        let shared = Shared::start();
+        let Scenario { backlog, kafka_client, .. } = *self.scenario;
+        let window = Some(BACKLOG_WINDOW);
+        let (batch, confirm, outlasts_restart) = (None, true, false);
+        let options = ProducerOptions { batch, confirm, window, outlasts_restart, kafka_client };
         let assignment = Assignment {
             producer: self.backlog_producer(),
             pacer: Pacer::new(Pace::Closed { window: BACKLOG_WINDOW }, backlog),
-            confirm: true,
+            confirm,
             ..self.assignment(0)
         };
+        let writer = self.writer(options, assignment)?;
+        self.begin("backlog", backlog);
+        let shared = Shared::start();
         thread::scope(|scope| {
-            let shared = &shared;
-            let run = move || producing::run(producer.as_mut(), assignment, shared);
-            let threads = vec![scope.spawn(move || shared.keep_failure(run()))];
-            self.watch(server, shared, || are_finished(&threads));
-            join(threads, shared).map(drop)
+            let threads = spawn_writers(scope, vec![writer], &shared);
+            self.watch(server, &shared, || are_finished(&threads));
+            join(threads, &shared).map(drop)
         })
     }
 
@@ -156,11 +172,11 @@ impl Phase<'_> {
         let live = self.sent();
         let all = [live.as_slice(), &[backlog]].concat();
         let at_the_end = self.scenario.consumer_options(Start::End);
-        let mut follower = self.broker.consumer(self.topic, at_the_end)?;
+        let mut follower = self.reader(at_the_end)?;
         thread::sleep(READERS_CONNECT);
-        let mut producers = self.producers()?;
+        let writers = self.writers()?;
         let from_the_first = self.scenario.consumer_options(Start::First);
-        let mut drainer = self.broker.consumer(self.topic, from_the_first)?;
+        let mut drainer = self.reader(from_the_first)?;
         self.begin("catch-up", backlog + 3 * records);
         let shared = Shared::start();
         thread::scope(|scope| {
@@ -171,7 +187,7 @@ impl Phase<'_> {
             let reading = Reading { sent: &all, is_live: false, backlog_of };
             let draining = spawn_reader(scope, &mut drainer, reading, shared);
             let readers = vec![following, draining];
-            let writers = self.spawn_producers(scope, &mut producers, shared);
+            let writers = spawn_writers(scope, writers, shared);
             self.watch(server, shared, || are_finished(&readers) && are_finished(&writers));
             let produced = join(writers, shared)?;
             let [followed, drained] = <[Consumed; 2]>::try_from(join(readers, shared)?)
@@ -185,28 +201,26 @@ impl Phase<'_> {
         self.scenario.producers
     }
 
-    fn producers(&self) -> Result<Vec<Box<dyn Producer>>> {
+    /// Connects every producer and has it build what it builds ahead.
+    ///
+    /// # Errors
+    /// If a client fails, or the run is interrupted.
+    pub fn writers(&self) -> Result<Vec<Writer>> {
+        self.begin("preparing", 0);
         let options = self.scenario.producer_options();
-        (0..self.scenario.producers).map(|_| self.broker.producer(self.topic, options)).collect()
+        let numbers = 0..self.scenario.producers;
+        numbers.map(|number| self.writer(options, self.assignment(number))).collect()
+    }
+
+    fn writer(&self, options: ProducerOptions, mut assignment: Assignment) -> Result<Writer> {
+        let mut producer = self.broker.producer(self.topic, options)?;
+        producing::prepare(producer.as_mut(), &mut assignment)?;
+        Ok(Writer { producer, assignment })
     }
 
     /// What each producer sends.
     fn sent(&self) -> Vec<u64> {
         (0..self.scenario.producers).map(|number| self.scenario.share(number)).collect()
-    }
-
-    fn spawn_producers<'scope>(
-        &self,
-        scope: &'scope Scope<'scope, '_>,
-        producers: &'scope mut [Box<dyn Producer>],
-        shared: &'scope Shared,
-    ) -> Vec<ScopedJoinHandle<'scope, Option<Produced>>> {
-        let threads = (0..).zip(producers).map(|(number, producer)| {
-            let assignment = self.assignment(number);
-            let run = move || producing::run(producer.as_mut(), assignment, shared);
-            scope.spawn(move || shared.keep_failure(run()))
-        });
-        threads.collect()
     }
 
     fn assignment(&self, producer: u32) -> Assignment {
@@ -217,6 +231,7 @@ impl Phase<'_> {
             spread: Spread::new(scenario.partitions, scenario.keys),
             record_bytes: scenario.record_bytes,
             confirm: scenario.confirm,
+            is_prepared: false,
         }
     }
 
@@ -234,6 +249,18 @@ impl Phase<'_> {
             shared.keep_failure(server.check_alive());
         }
     }
+}
+
+fn spawn_writers<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    writers: Vec<Writer>,
+    shared: &'scope Shared,
+) -> Vec<ScopedJoinHandle<'scope, Option<Produced>>> {
+    let threads = writers.into_iter().map(|Writer { mut producer, assignment }| {
+        let run = move || producing::run(producer.as_mut(), assignment, shared);
+        scope.spawn(move || shared.keep_failure(run()))
+    });
+    threads.collect()
 }
 
 fn spawn_reader<'scope>(

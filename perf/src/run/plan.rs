@@ -212,6 +212,7 @@ fn add(results: &mut Results, lane: &Lane, scenario: &Scenario, measured: Measur
         work: Some(scenario.clone()),
         sweep: scenario.sweep.clone(),
         latency_until: Until::of(scenario.kind),
+        client: lane.system.client(scenario.kafka_client).to_owned(),
         settings: lane.system.settings(lane.durability),
         verified: run.verification.is_clean(),
         runs: vec![run],

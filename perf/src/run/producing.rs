@@ -3,6 +3,7 @@
 use super::{Shared, Watchdog};
 use crate::drivers::{Outgoing, Producer};
 use crate::error::Result;
+use crate::host::interrupt;
 use crate::work::in_flight::{InFlight, Times};
 use crate::work::latency::LatencySeries;
 use crate::work::pacer::{Pacer, Step};
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 /// How often, in records, confirmations are looked for while there is something to send.
 const CONFIRM_INTERVAL: u64 = 16;
+/// How often, in records, an interrupt is looked for while requests are built.
+const INTERRUPT_INTERVAL: u64 = 1 << 14;
 const CONFIRM_WAIT: Duration = Duration::from_millis(1);
 /// Waits for a due time are cut into naps, between which confirmations are looked for.
 const NAP_MAX: Duration = Duration::from_micros(50);
@@ -31,6 +34,8 @@ pub struct Assignment {
     pub record_bytes: usize,
     /// Whether the broker confirms.
     pub confirm: bool,
+    /// Whether the driver has built its requests already.
+    pub is_prepared: bool,
 }
 
 /// What one producer did.
@@ -56,6 +61,33 @@ struct Loop<'a> {
     done: Produced,
 }
 
+/// Has the driver build its requests, if it does so ahead: in a closed loop, where no record has a
+/// time of its own.
+///
+/// # Errors
+/// If the driver fails, or the run is interrupted.
+pub fn prepare(producer: &mut dyn Producer, assignment: &mut Assignment) -> Result<()> {
+    let records = assignment.pacer.records();
+    if assignment.pacer.room() == 0 {
+        return Ok(());
+    }
+    let mut maker = PayloadMaker::new(assignment.record_bytes, u64::from(assignment.producer));
+    for sequence in 0..records {
+        let (key, partition) = assignment.spread.place(sequence);
+        let due = Duration::ZERO;
+        let payload = maker.make(Origin { producer: assignment.producer, sequence, due });
+        let key = key.as_ref().map(|key| key.as_slice());
+        if !producer.prepare(Outgoing { partition, key, sequence, payload })? {
+            return Ok(());
+        }
+        if sequence.is_multiple_of(INTERRUPT_INTERVAL) {
+            interrupt::check()?;
+        }
+    }
+    assignment.is_prepared = true;
+    producer.end_preparing()
+}
+
 /// Sends everything and waits until it is confirmed, or has left the client.
 ///
 /// # Errors
@@ -65,7 +97,9 @@ pub fn run(
     assignment: Assignment,
     shared: &Shared,
 ) -> Result<Produced> {
-    let mut maker = PayloadMaker::new(assignment.record_bytes, u64::from(assignment.producer));
+    let seed = u64::from(assignment.producer);
+    let new_maker = || PayloadMaker::new(assignment.record_bytes, seed);
+    let mut maker = (!assignment.is_prepared).then(new_maker);
     let start = shared.now();
     let mut state = Loop {
         shared,
@@ -78,8 +112,12 @@ pub fn run(
     loop {
         // The schedule begins when this loop does, whatever was done before it.
         match state.assignment.pacer.step(shared.now() - start) {
-            Step::Send(due) => state.send(producer, &mut maker, start + due)?,
+            Step::Send(due) => match &mut maker {
+                Some(maker) => state.send(producer, maker, start + due)?,
+                None => state.send_prepared(producer)?,
+            },
             Step::WaitFor(wait) => {
+                producer.push()?;
                 state.collect(producer, Duration::ZERO)?;
                 thread::sleep(wait.min(NAP_MAX));
             }
@@ -112,6 +150,21 @@ impl Loop<'_> {
             self.collect(producer, Duration::ZERO)?;
         }
         Ok(())
+    }
+
+    /// Sends what the window allows of the records that were built ahead.
+    fn send_prepared(&mut self, producer: &mut dyn Producer) -> Result<()> {
+        let pacer = &mut self.assignment.pacer;
+        let sent = producer.send_prepared(pacer.room())?;
+        let now = self.shared.now();
+        for _ in 0..sent {
+            pacer.sent_one();
+            if self.assignment.confirm {
+                self.in_flight.push(Times { due: now, started: now });
+            }
+        }
+        let wait = if sent == 0 { CONFIRM_WAIT } else { Duration::ZERO };
+        self.collect(producer, wait)
     }
 
     /// Notes what was confirmed.

@@ -2,7 +2,7 @@
 
 use super::{Running, Setting, System};
 use crate::drivers::kafka::KafkaBroker;
-use crate::drivers::{Broker, Durability};
+use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 
 /// A Kafka endpoint; its address is in [`Setting::endpoints`].
@@ -36,6 +36,10 @@ impl System for KafkaEndpoint {
             return Err(Error::Start(reason));
         }
         Ok(Box::new(broker))
+    }
+
+    fn client(&self, kafka: KafkaClient) -> &'static str {
+        kafka.name()
     }
 
     fn settings(&self, _: Durability) -> String {

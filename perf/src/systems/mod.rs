@@ -10,7 +10,7 @@ pub mod nats;
 pub mod pinion;
 pub mod rabbitmq;
 
-use crate::drivers::{Broker, Durability};
+use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::cores::Cores;
 use crate::host::install::Installs;
@@ -53,6 +53,8 @@ pub trait System: Sync {
     fn start(&self, setting: &Setting, durability: Durability) -> Result<Running>;
     /// Clients' way to one that runs already, at `HOST:PORT`.
     fn connect(&self, setting: &Setting, address: &str) -> Result<Box<dyn Broker>>;
+    /// The client library that carries records, given the one for Kafka's protocol.
+    fn client(&self, kafka: KafkaClient) -> &'static str;
     /// The settings that make its acknowledgements mean this class, for the report.
     fn settings(&self, durability: Durability) -> String;
 }

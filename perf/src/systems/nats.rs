@@ -2,7 +2,7 @@
 
 use super::{Running, Setting, System};
 use crate::drivers::nats::NatsBroker;
-use crate::drivers::{Broker, Durability};
+use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::Result;
 use crate::host::install::Installs;
 use crate::host::ports;
@@ -45,6 +45,10 @@ impl System for Nats {
 
     fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
         Ok(Box::new(NatsBroker::new(address)))
+    }
+
+    fn client(&self, _: KafkaClient) -> &'static str {
+        crate::drivers::nats::CLIENT
     }
 
     fn settings(&self, durability: Durability) -> String {

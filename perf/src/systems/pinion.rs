@@ -2,7 +2,7 @@
 
 use super::{Running, Setting, System};
 use crate::drivers::kafka::KafkaBroker;
-use crate::drivers::{Broker, Durability};
+use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::server::{self, Server};
 use crate::host::{install, ports};
@@ -54,6 +54,10 @@ impl System for Pinion {
 
     fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
         Ok(Box::new(KafkaBroker::new(address.to_owned())))
+    }
+
+    fn client(&self, kafka: KafkaClient) -> &'static str {
+        kafka.name()
     }
 
     fn settings(&self, durability: Durability) -> String {

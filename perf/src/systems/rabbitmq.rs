@@ -7,7 +7,7 @@
 use super::{Running, Setting, System};
 use crate::drivers::amqp::AmqpBroker;
 use crate::drivers::streams::StreamBroker;
-use crate::drivers::{Broker, Durability};
+use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::install::Installs;
 use crate::host::ports;
@@ -75,6 +75,10 @@ impl System for RabbitMq {
         Ok(Box::new(AmqpBroker::new(address)))
     }
 
+    fn client(&self, _: KafkaClient) -> &'static str {
+        crate::drivers::amqp::CLIENT
+    }
+
     fn settings(&self, durability: Durability) -> String {
         let text = match durability {
             Durability::Memory => "queue not durable, messages transient",
@@ -118,6 +122,10 @@ impl System for RabbitMqStreams {
 
     fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
         Ok(Box::new(StreamBroker::new(address)?))
+    }
+
+    fn client(&self, _: KafkaClient) -> &'static str {
+        crate::drivers::streams::CLIENT
     }
 
     fn settings(&self, _: Durability) -> String {

@@ -70,6 +70,21 @@ impl Pacer {
         }
     }
 
+    /// Records that a closed loop may send now; none in an open loop, where each has its time.
+    pub fn room(&self) -> u64 {
+        match self.pace {
+            Pace::Closed { window } => {
+                (self.records - self.sent).min(window.max(1).saturating_sub(self.unconfirmed()))
+            }
+            Pace::Open { .. } => 0,
+        }
+    }
+
+    /// Records in all.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
     /// Notes that the record of the last [`Step::Send`] was handed over, and gives its sequence.
     pub fn sent_one(&mut self) -> u64 {
         self.sent += 1;
@@ -101,8 +116,9 @@ mod tests {
             assert_eq!(pacer.step(now), Step::Send(now));
             assert_eq!(pacer.sent_one(), sequence);
         }
-        assert_eq!(pacer.step(now), Step::WaitForConfirmation);
+        assert_eq!((pacer.step(now), pacer.room()), (Step::WaitForConfirmation, 0));
         pacer.confirmed(1);
+        assert_eq!(pacer.room(), 1);
         assert_eq!(pacer.step(now), Step::Send(now));
         pacer.sent_one();
         assert_eq!(pacer.step(now), Step::Done);

@@ -3,7 +3,7 @@
 
 use super::{Running, Setting, System};
 use crate::drivers::openwire::{OpenWireBroker, Program};
-use crate::drivers::{Broker, Durability};
+use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::Result;
 use crate::host::server::{self, Server};
 use crate::host::{install, ports};
@@ -60,6 +60,10 @@ impl System for ActiveMq {
     fn connect(&self, setting: &Setting, address: &str) -> Result<Box<dyn Broker>> {
         let program = Program { class_path: class_path(setting)?, class: "Client" };
         Ok(Box::new(OpenWireBroker::new(program, address)))
+    }
+
+    fn client(&self, _: KafkaClient) -> &'static str {
+        crate::drivers::openwire::CLIENT
     }
 
     fn settings(&self, durability: Durability) -> String {
