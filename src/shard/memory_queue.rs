@@ -5,16 +5,12 @@
 //! one that has stood still for longest loses its connection, if that is long enough.
 
 use super::Shard;
-use super::connection::CloseReason;
+use super::connection::{CloseReason, Connection};
 use super::notices::Cause;
 use super::slots::SlotId;
 use super::tick::CONGESTION_RETRY;
 use crate::base::Monotonic;
 use std::collections::VecDeque;
-
-/// Bytes of a frame that have to come within `pinion.shard.receive.stall.ms`: a client that sends
-/// fewer stands still. Not more than a connection of 16 KiB/s brings in the default time.
-const ADVANCE_MIN: usize = 64 * 1024;
 
 /// The connections that wait, in the order of their coming.
 #[derive(Debug, Default)]
@@ -36,30 +32,6 @@ impl MemoryQueue {
     }
 }
 
-/// How a client gets on with the frame that it sends.
-#[derive(Debug)]
-pub struct Advance {
-    /// When it last had sent enough, or had nothing to send.
-    since: Monotonic,
-    /// What has come since then.
-    bytes: usize,
-}
-
-impl Advance {
-    /// Of a client that begins at `now`.
-    pub fn new(now: Monotonic) -> Advance {
-        Advance { since: now, bytes: 0 }
-    }
-
-    /// Notes that `count` bytes of a frame have come.
-    pub fn note(&mut self, count: usize, now: Monotonic) {
-        self.bytes += count;
-        if self.bytes >= ADVANCE_MIN {
-            *self = Advance::new(now);
-        }
-    }
-}
-
 impl Shard {
     /// Lets connections that wait for receive memory try again, in the order of their coming.
     pub(super) fn retry_memory_queue(&mut self) {
@@ -70,9 +42,7 @@ impl Shard {
         for _ in 0..self.memory_queue.waiting.len() {
             let Some(id) = self.memory_queue.waiting.pop_front() else { return };
             if let Some(connection) = self.connections.get_mut(id) {
-                connection.awaits_memory = false;
-                // While it waits, it is not the client that stands still.
-                connection.advance = Advance::new(self.now.monotonic);
+                connection.end_awaiting_memory(self.now.monotonic);
                 self.mark_connection(id);
             }
         }
@@ -85,35 +55,20 @@ impl Shard {
         if now < self.memory_queue.next_look {
             return;
         }
-        let holders =
-            self.connections.iter().filter(|(_, c)| c.receiver.awaits_rest_of_large_frame());
-        let stalest = holders.min_by_key(|(_, connection)| connection.advance.since);
+        let since =
+            |(id, connection): (_, &Connection)| Some((connection.holds_memory_since()?, id));
+        let stalest = self.connections.iter().filter_map(since).min_by_key(|(since, _)| *since);
         let limit = self.settings.receive_stall_max;
-        let due = stalest.map_or(now, |(_, connection)| connection.advance.since).after(limit);
+        let due = stalest.map_or(now, |(since, _)| since).after(limit);
         self.memory_queue.next_look = due.max(now.after(CONGESTION_RETRY));
-        if let Some((id, connection)) = stalest.filter(|_| due <= now) {
-            let peer = connection.peer;
+        if let Some((_, id)) = stalest.filter(|_| due <= now)
+            && let Some(connection) = self.connections.get(id)
+        {
+            let peer = connection.peer();
             if self.may_log(Cause::Stalled) {
                 tracing::warn!(%peer, "closing a connection that stands still: others need memory");
             }
             self.close(id, CloseReason::Stalled);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Goal: a client that sends a byte now and then stands still, one that sends enough does not.
-    #[test]
-    fn a_trickle_is_no_advance() {
-        let mut advance = Advance::new(Monotonic(0));
-        for second in 1..100 {
-            advance.note(1, Monotonic(second));
-        }
-        assert_eq!(advance.since, Monotonic(0));
-        advance.note(ADVANCE_MIN, Monotonic(100));
-        assert_eq!(advance.since, Monotonic(100));
     }
 }

@@ -51,7 +51,6 @@ mod named_topic;
 mod notices;
 mod opening;
 mod operations;
-mod outbox;
 mod partitions;
 mod produce;
 mod producers;

@@ -41,7 +41,7 @@ impl Shard {
         let body = frame.slice_ref(reader.remaining());
         let Some(connection) = self.connections.get_mut(id) else { return };
         let context = RequestContext {
-            key: RequestKey { connection: id, number: connection.next_number() },
+            key: RequestKey { connection: id, number: connection.unanswered().next_number() },
             api,
             version: header.api_version,
             correlation_id: header.correlation_id,

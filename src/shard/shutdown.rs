@@ -1,7 +1,7 @@
 //! A clean end, carried out: what follows from the stages of [`Closing`](super::closing::Closing).
 
 use super::closing::{Awaited, Event, Fact};
-use super::connection::{CloseReason, Phase};
+use super::connection::{CloseReason, life};
 use super::partitions::PartitionState;
 use super::requests::CONTROLLER;
 use super::slots::SlotId;
@@ -56,10 +56,8 @@ impl Shard {
         let deadline = self.now.monotonic.after(self.settings.shutdown_grace);
         self.timers.set(deadline, Timer::ShutdownDeadline);
         for id in self.connections.ids().collect::<Vec<SlotId>>() {
-            if let Some(connection) = self.connections.get_mut(id) {
-                connection.phase = connection.phase.max(Phase::Draining);
-                self.mark_connection(id);
-            }
+            self.end(id, life::Event::Drain);
+            self.mark_connection(id);
         }
         for fetch in self.fetches.ids() {
             self.expire_fetch(fetch);

@@ -1,8 +1,7 @@
 //! Connections' completions: accepted, received, sent.
 
 use super::Shard;
-use super::connection::{CloseReason, Connection, Phase};
-use super::memory_queue::Advance;
+use super::connection::{CloseReason, Connection};
 use super::notices::Cause;
 use super::receive::Step;
 use super::slots::SlotId;
@@ -77,10 +76,7 @@ impl Shard {
         let Some((id, connection)) = self.connections.at(slot) else {
             unreachable!("a connection stays until its last completion");
         };
-        if !completion.more {
-            connection.operations -= 1;
-        }
-        connection.active = self.now.monotonic;
+        connection.on_completion(completion.more, self.now.monotonic);
         match (operation, completion.result) {
             (SocketOperation::Receive, result) => self.on_received(id, result, completion.more),
             (SocketOperation::ReceiveInto, result) => self.on_received_into(id, result),
@@ -94,16 +90,13 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(id) else { return };
         match result {
             Ok(Output::Received(bytes)) => {
-                let is_end = bytes.is_empty();
                 self.metrics.counters.received_bytes += bytes.len() as u64;
-                connection.receiver.on_received(bytes, more);
-                connection.advance = Advance::new(self.now.monotonic);
-                connection.ended |= is_end && !more;
+                connection.on_received(bytes, more, self.now.monotonic);
             }
             Ok(other) => unreachable!("receive gave {other:?}"),
             Err(error) => {
                 if !more {
-                    connection.receiver.on_receive_ended();
+                    connection.on_receive_ended();
                 }
                 if !error.is_cancelled() {
                     self.close_on_error(id, error);
@@ -117,16 +110,9 @@ impl Shard {
         match result {
             Ok(Output::ReceivedInto { buffer, count }) => {
                 self.metrics.counters.received_bytes += count as u64;
-                match connection.receiver.awaits_rest_of_large_frame() {
-                    true => connection.advance.note(count, self.now.monotonic),
-                    // A frame begins.
-                    false => connection.advance = Advance::new(self.now.monotonic),
-                }
-                let outcome = connection.receiver.on_received_into(buffer);
+                let outcome = connection.on_received_into(buffer, count, self.now.monotonic);
                 if let Err(error) = outcome {
                     self.refuse_frame(id, &error.to_string());
-                } else {
-                    connection.ended |= count == 0;
                 }
             }
             Ok(other) => unreachable!("receive gave {other:?}"),
@@ -138,19 +124,17 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(id) else { return };
         match result {
             Ok(Output::Sent(mut gather)) => {
-                connection.sent_at = Some(self.now.monotonic);
-                connection.outbox.on_sent();
+                connection.on_sent(self.now.monotonic);
                 self.metrics.counters.sent_bytes += gather.len();
                 gather.clear();
                 self.gathers.give(gather);
                 self.note_sent(id);
             }
             Ok(Output::SentFile { count }) => {
-                connection.sent_at = Some(self.now.monotonic);
                 self.metrics.counters.sent_bytes += u64::from(count);
                 self.metrics.counters.fetched_bytes += u64::from(count);
-                if connection.outbox.on_sent_file(count).is_err() {
-                    let peer = connection.peer;
+                if connection.on_sent_file(count, self.now.monotonic).is_err() {
+                    let peer = connection.peer();
                     tracing::error!(%peer, "a log file is shorter than its index says");
                     self.close(id, CloseReason::Failure);
                 }
@@ -158,7 +142,7 @@ impl Shard {
             }
             Ok(other) => unreachable!("send gave {other:?}"),
             Err(error) => {
-                connection.outbox.on_failed();
+                connection.on_send_failed();
                 self.close_on_error(id, error);
             }
         }
@@ -166,7 +150,7 @@ impl Shard {
 
     fn close_on_error(&mut self, id: SlotId, error: IoError) {
         if let Some(connection) = self.connections.get(id) {
-            tracing::debug!(peer = %connection.peer, %error, "a connection broke");
+            tracing::debug!(peer = %connection.peer(), %error, "a connection broke");
         }
         let reason = if error.is_peer_gone() { CloseReason::Peer } else { CloseReason::Failure };
         self.close(id, reason);
@@ -198,13 +182,12 @@ impl Shard {
         }
         self.advance_end(id, is_read);
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.phase == Phase::Closing {
+        if connection.life().is_closing() {
             return self.remove_if_closed(id);
         }
-        let has_ended = connection.ended;
+        let has_ended = connection.life().peer_has_ended();
         if let Some(op) = connection.next_send() {
-            connection.operations += 1;
-            self.submit_socket(id.slot, SocketOperation::Send, op);
+            self.submit_socket(id, SocketOperation::Send, op);
         }
         if is_read || !has_ended {
             self.ask_for_bytes(id);
@@ -215,12 +198,12 @@ impl Shard {
     fn read_requests(&mut self, id: SlotId) -> bool {
         for _ in 0..REQUESTS_PER_TURN {
             let Some(connection) = self.connections.get(id) else { return true };
-            if connection.phase >= Phase::Finishing || self.is_full(connection) {
+            if !connection.life().serves_requests() || self.is_full(connection) {
                 return true;
             }
             let Some(connection) = self.connections.get_mut(id) else { return true };
-            let frame = connection.receiver.next_frame(&self.memory);
-            self.metrics.counters.payload_copied_bytes += connection.receiver.take_copied();
+            let frame = connection.next_frame(&self.memory);
+            self.metrics.counters.payload_copied_bytes += connection.take_copied();
             match frame {
                 Ok(Some(frame)) => self.on_frame(id, frame),
                 Ok(None) => return true,
@@ -235,15 +218,11 @@ impl Shard {
 
     fn ask_for_bytes(&mut self, id: SlotId) {
         let Some(connection) = self.connections.get(id) else { return };
-        let socket = connection.socket;
-        let is_full = connection.phase <= Phase::Draining && self.is_full(connection);
+        let (socket, has_ended) = (connection.socket(), connection.life().peer_has_ended());
+        let is_full = connection.life().serves_requests() && self.is_full(connection);
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let step = if is_full || connection.phase == Phase::Draining {
-            connection.receiver.pause_step()
-        } else {
-            connection.receiver.next_step(&self.memory)
-        };
-        if connection.ended && !is_full && !matches!(step, Step::AwaitMemory) {
+        let step = connection.next_step(is_full, &self.memory);
+        if has_ended && !is_full && !matches!(step, Step::AwaitMemory) {
             // Nobody waits for replies any more, but a request without one counts all the same.
             self.close(id, CloseReason::Peer);
             return;
@@ -260,20 +239,19 @@ impl Shard {
                 (SocketOperation::ReceiveInto, Op::ReceiveInto { socket, buffer, length_max })
             }
             Step::AwaitMemory => {
-                if !connection.awaits_memory {
-                    connection.awaits_memory = true;
+                if connection.begin_awaiting_memory() {
                     self.memory_queue.push(id);
                 }
                 return;
             }
         };
-        connection.operations += 1;
-        self.submit_socket(id.slot, operation, op);
+        self.submit_socket(id, operation, op);
     }
 
     /// Whether the client has as many requests, or bytes, in flight as it may.
     pub(super) fn is_full(&self, connection: &Connection) -> bool {
-        connection.pending_count() >= self.settings.requests_in_flight_max
-            || connection.bytes_pending() >= self.settings.request_bytes_in_flight_max
+        let unanswered = connection.unanswered();
+        unanswered.count() >= self.settings.requests_in_flight_max
+            || unanswered.bytes() >= self.settings.request_bytes_in_flight_max
     }
 }

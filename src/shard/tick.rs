@@ -1,7 +1,9 @@
 //! One turn of a shard: wait, take what happened, do all that follows from it, submit.
 
 use super::closing::Event;
+use super::connection::life;
 use super::notices::Cause;
+use super::slots::SlotId;
 use super::token::{SocketOperation, Target};
 use super::{Message, Shard};
 use crate::base::Monotonic;
@@ -11,11 +13,11 @@ use crate::io::{Completion, Io, Op};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timer {
     /// A log has something to do: retention, a roll by time, a flush.
-    Log(super::slots::SlotId),
+    Log(SlotId),
     /// Accept again, after a failure.
     Accept,
     /// A connection has had its time to end.
-    ConnectionEnd(super::slots::SlotId),
+    ConnectionEnd(SlotId),
     /// Look for idle connections.
     IdleConnections,
     /// Report positions for the checkpoints.
@@ -155,7 +157,7 @@ impl Shard {
             match timer {
                 Timer::Log(partition) => self.on_log_timer(partition),
                 Timer::Accept => self.begin_accepting(),
-                Timer::ConnectionEnd(id) => self.on_connection_end(id),
+                Timer::ConnectionEnd(id) => self.end(id, life::Event::TimeIsUp),
                 Timer::IdleConnections => self.end_idle_connections(),
                 Timer::Checkpoint => {
                     self.ask_for_space();
@@ -190,7 +192,11 @@ impl Shard {
     }
 
     /// Queues an operation on a connection's socket.
-    pub(super) fn submit_socket(&mut self, slot: u32, operation: SocketOperation, op: Op) {
-        self.ops.push((Target::Connection { slot, operation }.token(), op));
+    pub(super) fn submit_socket(&mut self, id: SlotId, operation: SocketOperation, op: Op) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            unreachable!("a connection stays until its last completion");
+        };
+        connection.begin_operation();
+        self.ops.push((Target::Connection { slot: id.slot, operation }.token(), op));
     }
 }
