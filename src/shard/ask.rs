@@ -20,11 +20,50 @@ pub struct Ask {
     /// For which request.
     pub key: RequestKey,
     /// Which of the request's questions it is.
-    pub part: u32,
+    pub index: QuestionIndex,
     /// The version of the image that the asker went by.
     pub image_version: u64,
     /// What is asked.
     pub question: Question,
+}
+
+/// The number of a question among those that its request asks, from 0. The answer names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct QuestionIndex(u32);
+
+impl QuestionIndex {
+    /// The only question of a request.
+    pub const ONLY: QuestionIndex = QuestionIndex(0);
+
+    /// The questions of a request, in the order of asking.
+    pub fn all() -> impl Iterator<Item = QuestionIndex> {
+        (0..).map(QuestionIndex)
+    }
+
+    /// Where it stands in a list that has an element for each question.
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The number of a partition among all that its request names, from 0; not the partition's own
+/// number in its topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EntryIndex(u32);
+
+impl EntryIndex {
+    /// The entry that has `count` others before it.
+    ///
+    /// # Panics
+    /// Past 2³² entries, which no frame has room for.
+    pub fn after(count: usize) -> EntryIndex {
+        EntryIndex(u32::try_from(count).expect("a frame bounds its entries"))
+    }
+
+    /// Where it stands in the list of a request's entries.
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// A partition by the names that never change.
@@ -110,8 +149,8 @@ pub struct FetchQuestion {
 pub struct FetchPartition {
     /// The partition.
     pub partition: PartitionKey,
-    /// Its place in the request.
-    pub entry: u32,
+    /// Which of the request's entries it is.
+    pub entry: EntryIndex,
     /// The first offset wanted.
     pub offset: Offset,
     /// At most so many bytes.
@@ -182,8 +221,8 @@ pub struct AppendedPart {
 /// One partition's part of a fetch response.
 #[derive(Debug)]
 pub struct FetchedPart {
-    /// Its place in the request.
-    pub entry: u32,
+    /// Which of the request's entries it is.
+    pub entry: EntryIndex,
     /// The error, if any.
     pub error: ErrorCode,
     /// Records below it are readable.
@@ -198,7 +237,7 @@ pub struct FetchedPart {
 
 impl FetchedPart {
     /// An entry with an error and no records.
-    pub fn failed(entry: u32, error: ErrorCode) -> Self {
+    pub fn failed(entry: EntryIndex, error: ErrorCode) -> Self {
         FetchedPart {
             entry,
             error,

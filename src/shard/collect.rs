@@ -1,7 +1,7 @@
 //! Requests that are split by partition, answered by the owners, and put together again.
 
 use super::Shard;
-use super::ask::{Answer, PartitionKey, Question, Refusal};
+use super::ask::{Answer, PartitionKey, Question, QuestionIndex, Refusal};
 use super::connection::{RequestContext, RequestKey};
 use super::work::Work;
 use crate::base::ShardId;
@@ -53,9 +53,9 @@ pub(super) fn start(
     }
     let collect = Collect { context: *context, body: body.clone(), answers, missing, finish };
     shard.set_work(context.key, Work::Collect(collect));
-    for (asking, part) in questions.into_iter().zip(0u32..) {
+    for (asking, index) in questions.into_iter().zip(QuestionIndex::all()) {
         if let Ok((owner, question)) = asking {
-            shard.ask(owner, context.key, part, question);
+            shard.ask(owner, context.key, index, question);
         }
     }
 }
@@ -71,9 +71,14 @@ fn refuse_repetitions(questions: &mut [Asking]) {
 }
 
 /// Takes one answer, and finishes once it was the last.
-pub(super) fn on_answer(shard: &mut Shard, key: RequestKey, part: u32, answer: Answer) {
+pub(super) fn on_answer(
+    shard: &mut Shard,
+    key: RequestKey,
+    question: QuestionIndex,
+    answer: Answer,
+) {
     let Some(Work::Collect(collect)) = shard.work(key) else { return };
-    let place = &mut collect.answers[part as usize];
+    let place = &mut collect.answers[question.place()];
     assert!(place.is_none(), "a question is answered once");
     *place = Some(answer);
     collect.missing -= 1;

@@ -8,7 +8,10 @@
 //! their partitions each time.
 
 use super::Shard;
-use super::ask::{Answer, FetchPartition, FetchQuestion, FetchedPart, PartitionKey, Question};
+use super::ask::{
+    Answer, EntryIndex, FetchPartition, FetchQuestion, FetchedPart, PartitionKey, Question,
+    QuestionIndex,
+};
 use super::connection::{RequestContext, RequestKey};
 use super::named_topic::NamedTopic;
 use super::work::Work;
@@ -36,15 +39,16 @@ pub struct PendingFetch {
     context: RequestContext,
     topics: SmallVec<[NamedTopic; 1]>,
     entries: SmallVec<[Entry; 1]>,
-    owners: SmallVec<[Owner; 1]>,
+    /// By question, who is asked.
+    asked: SmallVec<[Asked; 1]>,
     bytes_max: u32,
     bytes_min: u32,
     hurried: bool,
 }
 
 #[derive(Debug)]
-struct Owner {
-    shard: ShardId,
+struct Asked {
+    owner: ShardId,
     answered: bool,
 }
 
@@ -69,7 +73,7 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         context: *context,
         topics: SmallVec::new(),
         entries: SmallVec::new(),
-        owners: SmallVec::new(),
+        asked: SmallVec::new(),
         bytes_max: bounded(request.max_bytes)
             .min(shard.settings.fetch_bytes_max)
             .min(FETCH_RECORDS_MAX),
@@ -83,12 +87,16 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         let topic = NamedTopic::find(&image, by_id, data.topic, data.topic_id);
         add_topic(shard, &mut pending, &mut groups, topic, data);
     }
-    let asked: usize = groups.iter().map(|(_, partitions)| partitions.len()).sum();
-    if asked as i64 > image.partition_count() {
-        let why = format!("a fetch of {asked} partitions, more than there are");
+    let wanted = wanted_count(&groups);
+    if wanted as i64 > image.partition_count() {
+        let why = format!("a fetch of {wanted} partitions, more than there are");
         return shard.refuse(context.key, &why);
     }
     ask_owners(shard, pending, groups, &request);
+}
+
+fn wanted_count(groups: &[(ShardId, Vec<FetchPartition>)]) -> usize {
+    groups.iter().map(|(_, partitions)| partitions.len()).sum()
 }
 
 fn bounded(bytes: i32) -> u32 {
@@ -104,7 +112,7 @@ fn add_topic(
 ) {
     let number = pending.topics.len() as u32;
     for partition in &data.partitions {
-        let entry = pending.entries.len() as u32;
+        let entry = EntryIndex::after(pending.entries.len());
         let index = partition.partition;
         let exists =
             topic.known().and_then(|topic| match (0..topic.partition_count).contains(&index) {
@@ -139,13 +147,12 @@ fn ask_owners(
     let key = pending.context.key;
     // This shard answers at once, and may then hurry the others: they must have been asked.
     groups.sort_by_key(|(owner, _)| *owner == shard.id);
-    let asked: usize = groups.iter().map(|(_, partitions)| partitions.len()).sum();
     // An error is news: it does not wait.
-    let is_urgent = asked < pending.entries.len();
+    let is_urgent = wanted_count(&groups) < pending.entries.len();
     let wait_ms =
         if is_urgent { 0 } else { request.max_wait_ms.clamp(0, FETCH_WAIT_MS_MAX) as u32 };
-    pending.owners =
-        groups.iter().map(|(shard, _)| Owner { shard: *shard, answered: false }).collect();
+    pending.asked =
+        groups.iter().map(|(owner, _)| Asked { owner: *owner, answered: false }).collect();
     // Whenever all of them together have enough, one of them has its share.
     let bytes_min = pending.bytes_min.div_ceil(groups.len().max(1) as u32);
     let bytes_max = pending.bytes_max;
@@ -155,26 +162,31 @@ fn ask_owners(
     }
     shard.set_work(key, Work::Fetch(pending));
     let committed = request.isolation_level == READ_COMMITTED;
-    for ((owner, partitions), part) in groups.into_iter().zip(0u32..) {
+    for ((owner, partitions), index) in groups.into_iter().zip(QuestionIndex::all()) {
         let question = FetchQuestion { partitions, bytes_min, bytes_max, wait_ms, committed };
-        shard.ask(owner, key, part, Question::Fetch(question));
+        shard.ask(owner, key, index, Question::Fetch(question));
     }
 }
 
 /// Takes the answer of one owner, hurries the others if it is worth sending, and responds once
 /// it was the last.
-pub(super) fn on_answer(shard: &mut Shard, key: RequestKey, part: u32, answer: Answer) {
+pub(super) fn on_answer(
+    shard: &mut Shard,
+    key: RequestKey,
+    question: QuestionIndex,
+    answer: Answer,
+) {
     let Answer::Fetched(parts) = answer else {
         unreachable!("a fetch is answered by plans");
     };
     let Some(Work::Fetch(pending)) = shard.work(key) else { return };
     let is_worth_sending = parts.iter().any(FetchedPart::is_news);
     for part in parts {
-        let entry = part.entry as usize;
+        let entry = part.entry.place();
         pending.entries[entry].part = Some(part);
     }
-    pending.owners[part as usize].answered = true;
-    if pending.owners.iter().all(|owner| owner.answered) {
+    pending.asked[question.place()].answered = true;
+    if pending.asked.iter().all(|asked| asked.answered) {
         if let Some(Work::Fetch(pending)) = shard.take_work(key) {
             respond(shard, pending);
         }
@@ -186,15 +198,15 @@ pub(super) fn on_answer(shard: &mut Shard, key: RequestKey, part: u32, answer: A
 
 fn hurry_others(shard: &mut Shard, key: RequestKey) {
     let Some(Work::Fetch(pending)) = shard.work(key) else { return };
-    let others: SmallVec<[(ShardId, u32); 8]> = pending
-        .owners
+    let others: SmallVec<[(ShardId, QuestionIndex); 8]> = pending
+        .asked
         .iter()
-        .zip(0u32..)
-        .filter(|(owner, _)| !owner.answered)
-        .map(|(owner, part)| (owner.shard, part))
+        .zip(QuestionIndex::all())
+        .filter(|(asked, _)| !asked.answered)
+        .map(|(asked, index)| (asked.owner, index))
         .collect();
-    for (owner, part) in others {
-        shard.ask(owner, key, part, Question::Hurry);
+    for (owner, index) in others {
+        shard.ask(owner, key, index, Question::Hurry);
     }
 }
 

@@ -110,7 +110,7 @@ impl Fetches {
 mod tests {
     use super::*;
     use crate::base::ShardId;
-    use crate::shard::ask::FetchQuestion;
+    use crate::shard::ask::{FetchQuestion, QuestionIndex};
     use crate::shard::connection::RequestKey;
     use std::time::Duration;
 
@@ -118,7 +118,7 @@ mod tests {
 
     fn to(number: u64) -> ReplyTo {
         let key = RequestKey { connection: Slots::default().insert(()), number };
-        ReplyTo { shard: ShardId(0), key, part: 0 }
+        ReplyTo { shard: ShardId(0), key, question: QuestionIndex::ONLY }
     }
 
     /// A fetch that waits.

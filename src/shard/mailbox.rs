@@ -1,6 +1,6 @@
 //! Messages between shards: bounded queues, and a call that wakes a sleeper.
 
-use super::ask::{Answer, Ask};
+use super::ask::{Answer, Ask, QuestionIndex};
 use super::checkpoint::Report;
 use super::connection::RequestKey;
 use crate::base::ShardId;
@@ -23,7 +23,7 @@ pub enum Message {
         /// The request that it belongs to.
         key: RequestKey,
         /// Which of the request's questions it answers.
-        part: u32,
+        question: QuestionIndex,
         /// The answer.
         answer: Answer,
     },

@@ -1,7 +1,7 @@
 //! Metadata: the broker, the topics and their partitions. Unknown topics may be created on the way.
 
 use super::Shard;
-use super::ask::Question;
+use super::ask::{Question, QuestionIndex};
 use super::connection::{RequestContext, RequestKey};
 use super::operations::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
 use super::requests::CONTROLLER;
@@ -35,7 +35,7 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
     }
     let pending = PendingMetadata { context: *context, body: body.clone() };
     shard.set_work(context.key, Work::Metadata(pending));
-    shard.ask(CONTROLLER, context.key, 0, Question::CreateMissing { names });
+    shard.ask(CONTROLLER, context.key, QuestionIndex::ONLY, Question::CreateMissing { names });
 }
 
 /// Answers a request whose topics have been created, or could not be.

@@ -6,7 +6,9 @@
 //! ([`on_answer`]), and when all partitions have answered the response is written.
 
 use super::Shard;
-use super::ask::{Acks, Answer, AppendedPart, PartitionKey, Question, Refusal};
+use super::ask::{
+    Acks, Answer, AppendedPart, EntryIndex, PartitionKey, Question, QuestionIndex, Refusal,
+};
 use super::batch_check::{Rejection, check_batch};
 use super::connection::{Reply, RequestContext, RequestKey};
 use super::named_topic::NamedTopic;
@@ -34,6 +36,8 @@ pub struct PendingProduce {
     context: RequestContext,
     topics: SmallVec<[NamedTopic; 1]>,
     entries: SmallVec<[Entry; 1]>,
+    /// By question, the entry whose batch it is about.
+    asked: SmallVec<[EntryIndex; 1]>,
     unanswered: usize,
 }
 
@@ -57,6 +61,7 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
         context: *context,
         topics: SmallVec::new(),
         entries: SmallVec::new(),
+        asked: SmallVec::new(),
         unanswered: 0,
     };
     let mut asks: SmallVec<[(PartitionKey, BatchHeader, Bytes); 1]> = SmallVec::new();
@@ -72,6 +77,7 @@ pub(super) fn on_request(shard: &mut Shard, context: &RequestContext, body: &Byt
                 Ok((key, header)) => {
                     let records = partition.records.unwrap_or_default();
                     asks.push((key, header, body.slice_ref(records)));
+                    pending.asked.push(EntryIndex::after(pending.entries.len()));
                     (None, Vec::new())
                 }
                 Err(Rejection { refusal, bad_records }) => {
@@ -98,8 +104,7 @@ fn start(
     acks: Acks,
 ) {
     let key = pending.context.key;
-    let parts: SmallVec<[u32; 1]> = unanswered_parts(&pending.entries);
-    pending.unanswered = parts.len();
+    pending.unanswered = pending.asked.len();
     if acks == Acks::None {
         return start_unacknowledged(shard, &pending, asks);
     }
@@ -107,9 +112,9 @@ fn start(
         return respond(shard, &pending);
     }
     shard.set_work(key, Work::Produce(pending));
-    for (part, (partition, header, batch)) in parts.into_iter().zip(asks) {
+    for (index, (partition, header, batch)) in QuestionIndex::all().zip(asks) {
         let owner = shard.owner_of(partition);
-        shard.ask(owner, key, part, Question::Append { partition, header, batch, acks });
+        shard.ask(owner, key, index, Question::Append { partition, header, batch, acks });
     }
 }
 
@@ -120,20 +125,15 @@ fn start_unacknowledged(
     asks: SmallVec<[(PartitionKey, BatchHeader, Bytes); 1]>,
 ) {
     let key = pending.context.key;
-    for (partition, header, batch) in asks {
+    for (index, (partition, header, batch)) in QuestionIndex::all().zip(asks) {
         let owner = shard.owner_of(partition);
         let acks = Acks::None;
-        shard.ask(owner, key, 0, Question::Append { partition, header, batch, acks });
+        shard.ask(owner, key, index, Question::Append { partition, header, batch, acks });
     }
     shard.reply(key, Reply::Silent);
     if pending.unanswered < pending.entries.len() {
         shard.refuse_silently(key);
     }
-}
-
-fn unanswered_parts(entries: &[Entry]) -> SmallVec<[u32; 1]> {
-    let parts = entries.iter().zip(0u32..);
-    parts.filter(|(entry, _)| entry.result.is_none()).map(|(_, part)| part).collect()
 }
 
 fn acks_of(acks: i16) -> Result<Acks, Refusal> {
@@ -149,14 +149,19 @@ fn acks_of(acks: i16) -> Result<Acks, Refusal> {
 }
 
 /// Takes the answer of one partition, and responds once it was the last.
-pub(super) fn on_answer(shard: &mut Shard, key: RequestKey, part: u32, answer: Answer) {
+pub(super) fn on_answer(
+    shard: &mut Shard,
+    key: RequestKey,
+    question: QuestionIndex,
+    answer: Answer,
+) {
     let result = match answer {
         Answer::Appended(appended) => Ok(appended),
         Answer::Refused(refusal) => Err(refusal),
         other => unreachable!("an append was asked for, not {other:?}"),
     };
     let Some(Work::Produce(pending)) = shard.work(key) else { return };
-    let entry = &mut pending.entries[part as usize];
+    let entry = &mut pending.entries[pending.asked[question.place()].place()];
     assert!(entry.result.is_none(), "a partition answers once");
     entry.result = Some(result);
     pending.unanswered -= 1;

@@ -1,6 +1,6 @@
 //! From a frame to the flow that serves it.
 
-use super::ask::Question;
+use super::ask::{Question, QuestionIndex};
 use super::connection::{RequestContext, RequestKey};
 use super::slots::SlotId;
 use super::{
@@ -75,7 +75,7 @@ impl Shard {
             | ApiKey::IncrementalAlterConfigs
             | ApiKey::InitProducerId => {
                 let question = Question::Control { context: *context, body: body.clone() };
-                self.ask(CONTROLLER, context.key, 0, question);
+                self.ask(CONTROLLER, context.key, QuestionIndex::ONLY, question);
             }
             other => {
                 let why = format!("{other} is not served");

@@ -2,7 +2,7 @@
 //!
 //! A local question takes the same path, without the mailbox.
 
-use super::ask::{Answer, Ask, Question};
+use super::ask::{Answer, Ask, Question, QuestionIndex};
 use super::connection::{Reply, RequestKey};
 use super::token::Target;
 use super::work::Work;
@@ -18,14 +18,20 @@ pub struct ReplyTo {
     /// The request.
     pub key: RequestKey,
     /// Which of its questions.
-    pub part: u32,
+    pub question: QuestionIndex,
 }
 
 impl Shard {
     /// Asks a shard, perhaps this one; the answer comes to [`Shard::on_answer`].
-    pub(super) fn ask(&mut self, owner: ShardId, key: RequestKey, part: u32, question: Question) {
+    pub(super) fn ask(
+        &mut self,
+        owner: ShardId,
+        key: RequestKey,
+        index: QuestionIndex,
+        question: Question,
+    ) {
         let image_version = self.image.version;
-        let ask = Ask { from: self.id, key, part, image_version, question };
+        let ask = Ask { from: self.id, key, index, image_version, question };
         if owner == self.id {
             self.on_ask(ask);
         } else {
@@ -40,7 +46,7 @@ impl Shard {
         if ask.image_version > self.image.version {
             return self.early_asks.push_back(ask);
         }
-        let to = ReplyTo { shard: ask.from, key: ask.key, part: ask.part };
+        let to = ReplyTo { shard: ask.from, key: ask.key, question: ask.index };
         match ask.question {
             Question::Append { partition, header, batch, acks } => {
                 self.append(to, partition, &header, batch, acks);
@@ -80,14 +86,15 @@ impl Shard {
     /// Gives an answer to the shard that asked.
     pub(super) fn give(&mut self, to: ReplyTo, answer: Answer) {
         if to.shard == self.id {
-            self.on_answer(to.key, to.part, answer);
+            self.on_answer(to.key, to.question, answer);
         } else {
-            self.send(to.shard, Message::Answer { key: to.key, part: to.part, answer });
+            let ReplyTo { shard, key, question } = to;
+            self.send(shard, Message::Answer { key, question, answer });
         }
     }
 
     /// Takes an answer into the request that it belongs to; a closed connection's is dropped.
-    pub(super) fn on_answer(&mut self, key: RequestKey, part: u32, answer: Answer) {
+    pub(super) fn on_answer(&mut self, key: RequestKey, question: QuestionIndex, answer: Answer) {
         match answer {
             Answer::Encoded(frame) => return self.reply(key, Reply::Encoded(frame)),
             Answer::TooLong(error) => return self.refuse_to_answer(key, error),
@@ -97,9 +104,9 @@ impl Shard {
         }
         let Some(connection) = self.connections.get_mut(key.connection) else { return };
         match connection.work(key.number) {
-            Some(Work::Produce(_)) => produce::on_answer(self, key, part, answer),
-            Some(Work::Fetch(_)) => fetch::on_answer(self, key, part, answer),
-            Some(Work::Collect(_)) => collect::on_answer(self, key, part, answer),
+            Some(Work::Produce(_)) => produce::on_answer(self, key, question, answer),
+            Some(Work::Fetch(_)) => fetch::on_answer(self, key, question, answer),
+            Some(Work::Collect(_)) => collect::on_answer(self, key, question, answer),
             Some(Work::Metadata(_)) => metadata::on_created(self, key),
             Some(Work::Immediate) | None => {}
         }
@@ -170,7 +177,7 @@ mod tests {
 
     /// Asks an owner that has the first image, and gives the answers that come as it takes the
     /// others: by the number of the question, what it was refused with.
-    fn answers(asked_with: &[usize], taken: &[usize]) -> Vec<Vec<(u32, ErrorCode)>> {
+    fn answers(asked_with: &[usize], taken: &[usize]) -> Vec<Vec<(usize, ErrorCode)>> {
         let boxes: Arc<[Mailbox]> = [Mailbox::default(), Mailbox::default()].into();
         let (partition, images) = images();
         let mut asker = Mail::new(ASKER, Arc::clone(&boxes));
@@ -178,16 +185,16 @@ mod tests {
         let first = Arc::clone(&images[0]);
         let mut owner = Shard::new(OWNER, Arc::new(settings()), first, mail);
         let key = RequestKey { connection: Slots::default().insert(()), number: 0 };
-        for (image, part) in asked_with.iter().zip(0..) {
+        for (image, index) in asked_with.iter().zip(QuestionIndex::all()) {
             let question = Question::DescribeProducers { partition };
             let image_version = images[*image].version;
-            owner.on_ask(Ask { from: ASKER, key, part, image_version, question });
+            owner.on_ask(Ask { from: ASKER, key, index, image_version, question });
         }
         let mut received = || {
             let messages = std::iter::from_fn(|| asker.receive());
             let refusals = messages.filter_map(|message| match message {
-                Message::Answer { part, answer: Answer::Refused(refusal), .. } => {
-                    Some((part, refusal.code))
+                Message::Answer { question, answer: Answer::Refused(refusal), .. } => {
+                    Some((question.place(), refusal.code))
                 }
                 _ => None,
             });

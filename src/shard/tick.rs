@@ -135,7 +135,7 @@ impl Shard {
     fn on_message(&mut self, message: Message) {
         match message {
             Message::Ask(ask) => self.on_ask(ask),
-            Message::Answer { key, part, answer } => self.on_answer(key, part, answer),
+            Message::Answer { key, question, answer } => self.on_answer(key, question, answer),
             Message::Image(image) => self.apply_image(image),
             Message::Applied { shard, version } => self.on_applied(shard, version),
             Message::Positions { shard, report } => self.on_positions(shard, report),

@@ -50,6 +50,7 @@ impl WaitQueue {
 mod tests {
     use super::*;
     use crate::base::{Monotonic, ShardId, Timestamp};
+    use crate::shard::ask::QuestionIndex;
     use crate::shard::connection::RequestKey;
     use crate::shard::slots::Slots;
 
@@ -65,7 +66,7 @@ mod tests {
                 log_start: Offset::ZERO,
                 written: Monotonic(0),
             },
-            to: ReplyTo { shard: ShardId(0), key, part: 0 },
+            to: ReplyTo { shard: ShardId(0), key, question: QuestionIndex::ONLY },
         }
     }
 
