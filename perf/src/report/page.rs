@@ -1,12 +1,14 @@
 //! The page: one file, nothing loaded from elsewhere.
 
-use super::plots::{self, Axes, Bar, Line};
-use super::table::{known, spread};
-use crate::drivers::Durability;
+use super::comparison::Comparison;
+use super::figures;
+use super::numbers::whole;
+use super::section::Section;
+use super::verdict::Verdict;
 use crate::error::{Error, Result};
 use crate::host::stamp::Stamp;
-use crate::results::{Failure, LatencyLog, Outcome, Restart, Results, Until};
-use crate::work::latency::Percentiles;
+use crate::results::{Failure, Outcome, Results};
+use crate::work::verifier;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
@@ -18,60 +20,29 @@ use std::path::Path;
 pub const FILE: &str = "report.html";
 
 const TEMPLATE: &str = include_str!("page.html");
-const MILLION: f64 = 1e6;
+const STYLE: &str = include_str!("page.css");
 
 /// What the template gets.
 #[derive(Debug, Serialize)]
 struct Page<'a> {
+    style: &'static str,
     stamp: &'a Stamp,
     versions: &'a BTreeMap<String, String>,
     failures: &'a [Failure],
+    /// Runs of an outcome, at least and at most.
+    runs: (usize, usize),
+    checked: Checked,
+    verdict: Option<Verdict>,
     settings: BTreeSet<Settings<'a>>,
     sections: &'a [Section],
 }
 
-/// One scenario in one class of durability.
+/// What became of all records of all systems.
 #[derive(Debug, Serialize)]
-struct Section {
-    scenario: String,
-    title: String,
-    durability: &'static str,
-    plots: Vec<String>,
-    rows: Vec<Row>,
-    latencies: Vec<LatencyRow>,
-    restarts: Vec<RestartRow>,
-}
-
-/// One system's figures, as text.
-#[derive(Debug, Serialize)]
-struct Row {
-    system: String,
-    rate: String,
-    spread: String,
-    mb: String,
-    cpu_gb: String,
-    cpu_million: String,
-    client_cpu: String,
-    client_share: String,
-    rss: String,
-    disk: String,
-    verified: bool,
-}
-
-/// One kind of latency of one system, as text.
-#[derive(Debug, Serialize)]
-struct LatencyRow {
-    system: String,
-    until: &'static str,
-    cells: Vec<String>,
-}
-
-/// How the restart of one system went, as text.
-#[derive(Debug, Serialize)]
-struct RestartRow {
-    system: String,
-    stop: String,
-    silence: String,
+struct Checked {
+    records: String,
+    /// System and scenario, and what was wrong.
+    faults: Vec<String>,
 }
 
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,158 +52,110 @@ struct Settings<'a> {
     settings: &'a str,
 }
 
-/// Writes the page, and each section's first plot as a file of its own.
+/// Writes the page, and each section's first plots as files of their own.
 ///
 /// # Errors
 /// If the folder cannot be written.
 pub fn write(results: &Results, folder: &Path) -> Result<()> {
-    let sections = sections(results, folder)?;
+    let comparisons = Comparison::all(results);
+    let sections = Section::all(&comparisons, folder)?;
     for section in &sections {
-        let path = folder.join(format!("{}-{}.svg", section.scenario, section.durability));
-        if let Some(plot) = section.plots.first() {
-            fs::write(&path, plot).map_err(Error::file(&path))?;
-        }
+        section.write_pictures(folder)?;
     }
+    let page = Page {
+        style: STYLE,
+        stamp: &results.stamp,
+        versions: &results.versions,
+        failures: &results.failures,
+        runs: runs(results),
+        checked: Checked::of(results),
+        verdict: Verdict::on(&comparisons),
+        settings: settings(results),
+        sections: &sections,
+    };
     let path = folder.join(FILE);
-    fs::write(&path, render(results, &sections)?).map_err(Error::file(&path))
+    fs::write(&path, render(&page)?).map_err(Error::file(&path))
 }
 
-fn render(results: &Results, sections: &[Section]) -> Result<String> {
-    let settings: BTreeSet<Settings<'_>> = results
-        .results
-        .iter()
-        .map(|outcome| Settings {
-            system: &outcome.system,
-            durability: outcome.durability.name(),
-            settings: &outcome.settings,
-        })
-        .collect();
+fn render(page: &Page<'_>) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_template("page", TEMPLATE).map_err(Error::client("minijinja"))?;
     let template = environment.get_template("page").map_err(Error::client("minijinja"))?;
-    let page = Page {
-        stamp: &results.stamp,
-        versions: &results.versions,
-        failures: &results.failures,
-        settings,
-        sections,
-    };
     template.render(Serde(page)).map_err(Error::client("minijinja"))
 }
 
-fn sections(results: &Results, folder: &Path) -> Result<Vec<Section>> {
-    let mut keys = Vec::new();
-    for outcome in &results.results {
-        let key = (outcome.scenario.as_str(), outcome.durability);
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-    let section = |(scenario, durability): (&str, Durability)| {
-        let is_here =
-            |outcome: &&Outcome| outcome.scenario == scenario && outcome.durability == durability;
-        let outcomes: Vec<&Outcome> = results.results.iter().filter(is_here).collect();
-        Ok(Section {
-            scenario: scenario.to_owned(),
-            title: outcomes.first().map_or(String::new(), |outcome| outcome.title.clone()),
-            durability: durability.name(),
-            plots: [bars_of(&outcomes)?, lines_of(&outcomes, folder)?].concat(),
-            rows: outcomes.iter().map(|outcome| row(outcome)).collect(),
-            latencies: outcomes.iter().flat_map(|outcome| latency_rows(outcome)).collect(),
-            restarts: outcomes.iter().filter_map(|outcome| restart_row(outcome)).collect(),
-        })
-    };
-    keys.into_iter().map(section).collect()
+fn runs(results: &Results) -> (usize, usize) {
+    let runs = || results.results.iter().map(|outcome| outcome.runs.len());
+    (runs().min().unwrap_or(0), runs().max().unwrap_or(0))
 }
 
-fn bars_of(outcomes: &[&Outcome]) -> Result<Vec<String>> {
-    let bars = |value: fn(&Outcome) -> f64, text: fn(f64) -> String| -> Vec<Bar> {
-        let bars = outcomes.iter().map(|outcome| (outcome.system.clone(), value(outcome)));
-        let shown = bars.filter(|(_, value)| *value > 0.0);
-        shown.map(|(name, value)| Bar { name, value, text: text(value) }).collect()
-    };
-    let rates = bars(|outcome| outcome.median.records_per_second, |v| format!("{v:.0}/s"));
-    let tails = bars(
-        |outcome| outcome.median.latency_us.map_or(0.0, |latency| latency.p99),
-        |v| format!("{v:.0} µs"),
-    );
-    let costs =
-        bars(|outcome| outcome.median.broker_cpu_seconds_per_gb, |v| format!("{v:.2} s/GB"));
-    let titled = [
-        ("Records per second: more is better", rates),
-        ("99th percentile of latency: less is better", tails),
-        ("Broker CPU time per GB of payload: less is better", costs),
-    ];
-    let shown = titled.iter().filter(|(_, bars)| !bars.is_empty());
-    shown.map(|(title, bars)| plots::bars(title, bars)).collect()
+fn settings(results: &Results) -> BTreeSet<Settings<'_>> {
+    let outcomes = results.results.iter();
+    let settings = outcomes.map(|outcome| Settings {
+        system: &outcome.system,
+        durability: outcome.durability.name(),
+        settings: &outcome.settings,
+    });
+    settings.collect()
 }
 
-/// The latencies behind the percentiles, if there are any: by percentile, and over time.
-fn lines_of(outcomes: &[&Outcome], folder: &Path) -> Result<Vec<String>> {
-    let mut shown = Vec::new();
-    for (log, until) in [(LatencyLog::Counted, ""), (LatencyLog::UntilConfirmed, " to confirmed")] {
-        let mut by_percentile = Vec::new();
-        let mut over_time = Vec::new();
-        for outcome in outcomes {
-            let Some(latency) = outcome.read_latency(log, folder) else { continue };
-            let name = || outcome.system.clone();
-            by_percentile.push(Line { name: name(), points: latency.spectrum() });
-            over_time.push(Line { name: name(), points: latency.over_time() });
+impl Checked {
+    fn of(results: &Results) -> Checked {
+        let mut whole_run = verifier::Verdict::default();
+        let mut faults = Vec::new();
+        for outcome in &results.results {
+            let verdict = figures::verification(outcome);
+            whole_run.add(&verdict);
+            if !outcome.verified {
+                let Outcome { system, scenario, durability, .. } = outcome;
+                let (found, class) = (figures::faults(&verdict), durability.name());
+                faults.push(format!("{system}, {scenario} ({class}): {found}"));
+            }
         }
-        if !by_percentile.is_empty() {
-            let title = format!("Latency{until} by percentile, all runs");
-            shown.push(plots::lines(&title, Axes::Spectrum, &by_percentile)?);
-        }
-        if over_time.iter().any(|line| line.points.len() > 2) {
-            let title = format!("99th percentile of latency{until} in each second, all runs");
-            shown.push(plots::lines(&title, Axes::OverTime, &over_time)?);
-        }
-    }
-    Ok(shown)
-}
-
-fn row(outcome: &Outcome) -> Row {
-    let median = &outcome.median;
-    let client_share = median.client_cpu_seconds_per_million / MILLION * median.records_per_second;
-    Row {
-        system: outcome.system.clone(),
-        rate: format!("{:.0}", median.records_per_second),
-        spread: format!("{:.0}", spread(outcome) * 100.0),
-        mb: format!("{:.1}", median.mb_per_second),
-        cpu_gb: known(median.broker_cpu_seconds_per_gb, 2),
-        cpu_million: known(median.broker_cpu_seconds_per_million, 2),
-        client_cpu: format!("{:.2}", median.client_cpu_seconds_per_million),
-        client_share: format!("{:.0}", client_share * 100.0),
-        rss: known(median.rss_mb, 0),
-        disk: format!("{:.2}", median.disk_bytes_per_byte),
-        verified: outcome.verified,
+        Checked { records: whole(whole_run.sent as f64), faults }
     }
 }
 
-fn restart_row(outcome: &Outcome) -> Option<RestartRow> {
-    let Restart { stop_ms, silence_ms } = outcome.median.restart?;
-    let [stop, silence] = [stop_ms, silence_ms].map(|millis| format!("{millis:.0}"));
-    Some(RestartRow { system: outcome.system.clone(), stop, silence })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{of_sweep, outcome, results};
 
-/// The latency that counts, and that to the confirmation beside it. What was really sent when is
-/// known of confirmed records.
-fn latency_rows(outcome: &Outcome) -> Vec<LatencyRow> {
-    let median = &outcome.median;
-    let from_send = median.latency_from_send_us.map_or(0.0, |percentiles| percentiles.p99);
-    let kinds = [
-        (outcome.latency_until, median.latency_us),
-        (Until::Confirmed, median.latency_until_confirmed_us),
-    ];
-    let row = |(until, latency): (Until, Option<Percentiles>)| {
-        let latency = latency?;
-        let percentiles =
-            [latency.p50, latency.p90, latency.p99, latency.p99_9, latency.p99_99, latency.max];
-        let mut cells: Vec<String> = percentiles.map(|micros| format!("{micros:.0}")).to_vec();
-        cells.push(latency.count.to_string());
-        cells.push(known(if until == Until::Confirmed { from_send } else { 0.0 }, 0));
-        Some(LatencyRow { system: outcome.system.clone(), until: until.name(), cells })
-    };
-    kinds.into_iter().filter_map(row).collect()
+    /// Goal: a page of outcomes without logs, older than any field that was added: it says who is
+    /// behind and what was wrong, and escapes what it quotes.
+    #[test]
+    fn a_page_says_what_is_wrong() {
+        let mut broken = outcome("nats", &[9.0]);
+        broken.verified = false;
+        broken.runs[0].verification.lost = 1_234;
+        let outcomes = vec![outcome("pinion", &[1.0, 2.0, 3.0]), outcome("kafka", &[8.0]), broken];
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write(&results(outcomes), folder.path()).expect("the folder can be written");
+        let page = fs::read_to_string(folder.path().join(FILE)).expect("a page");
+        for text in ["1,234 lost", "4.0× worse than kafka", "Some &lt;work&gt;", "1 … 3"] {
+            assert!(page.contains(text), "{text} is missing: {page}");
+        }
+        assert!(folder.path().join("confirmed-fsync.svg").is_file());
+    }
+
+    /// Goal: a sweep is one section with a plot over its values.
+    #[test]
+    fn a_sweep_is_one_section() {
+        let systems = ["pinion", "kafka"].into_iter();
+        let of_system = |system| [1, 1000].map(|count| of_sweep(outcome(system, &[5.0]), count));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let results = results(systems.flat_map(of_system).collect());
+        write(&results, folder.path()).expect("the folder can be written");
+        let page = fs::read_to_string(folder.path().join(FILE)).expect("a page");
+        assert_eq!(page.matches("<h2 id=\"partitions").count(), 1, "{page}");
+        assert!(page.contains("Records per second over partitions"), "{page}");
+    }
+
+    /// Goal: results of nothing make a page, too.
+    #[test]
+    fn nothing_can_be_shown() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write(&results(Vec::new()), folder.path()).expect("the folder can be written");
+    }
 }

@@ -1,6 +1,9 @@
 //! The table in the terminal at the end of a run.
 
+use super::numbers::{significant, whole};
+use super::quantity::Quantity;
 use crate::results::{Failure, Outcome, Results};
+use crate::work::latency::Percentiles;
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use std::fmt::Write;
@@ -10,7 +13,7 @@ const HEADERS: [&str; 11] = [
     "class",
     "system",
     "records/s",
-    "spread",
+    "min … max",
     "MB/s",
     "CPU-s/GB",
     "RSS MB",
@@ -43,32 +46,21 @@ pub fn of(results: &Results) -> String {
 
 fn row(outcome: &Outcome) -> [String; HEADERS.len()] {
     let median = &outcome.median;
-    let latency = |pick: fn(&crate::work::latency::Percentiles) -> f64| {
-        median.latency_us.as_ref().map_or(String::new(), |latency| format!("{:.0}", pick(latency)))
+    let latency = |pick: fn(&Percentiles) -> f64| {
+        median.latency_us.as_ref().map_or(String::new(), |latency| whole(pick(latency)))
     };
+    let spread = Quantity::Rate.spread(outcome).and_then(|spread| spread.text(whole));
     [
         outcome.scenario.clone(),
         outcome.durability.name().to_owned(),
         outcome.system.clone(),
-        format!("{:.0}", median.records_per_second),
-        format!("±{:.0}%", spread(outcome) * 100.0),
-        format!("{:.1}", median.mb_per_second),
-        known(median.broker_cpu_seconds_per_gb, 2),
-        known(median.rss_mb, 0),
+        whole(median.records_per_second),
+        spread.unwrap_or_default(),
+        significant(median.mb_per_second),
+        significant(median.broker_cpu_seconds_per_gb),
+        significant(median.rss_mb),
         latency(|percentiles| percentiles.p99),
         latency(|percentiles| percentiles.p99_99),
         if outcome.verified { "yes" } else { "NO" }.to_owned(),
     ]
-}
-
-/// A figure, unless there is none: the cost of a broker that somebody else runs, say.
-pub fn known(figure: f64, digits: usize) -> String {
-    if figure > 0.0 { format!("{figure:.digits$}") } else { "–".to_owned() }
-}
-
-/// How far the run that is farthest from the median rate lies from it, as a part of it.
-pub fn spread(outcome: &Outcome) -> f64 {
-    let median = outcome.median.records_per_second;
-    let rates = outcome.runs.iter().map(|run| run.figures.records_per_second);
-    rates.map(|rate| (rate / median - 1.0).abs()).fold(0.0, f64::max)
 }

@@ -1,0 +1,48 @@
+//! How far the runs of an outcome lie from each other.
+
+use crate::results::{Figures, Outcome};
+
+/// From the least to the greatest of the runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// The least of all runs.
+    pub least: f64,
+    /// The greatest of all runs.
+    pub most: f64,
+    /// Runs that have the figure; at least 1.
+    pub runs: usize,
+}
+
+impl Spread {
+    /// The spread of a figure; none if no run has it.
+    pub fn of(outcome: &Outcome, pick: impl Fn(&Figures) -> Option<f64>) -> Option<Spread> {
+        let values: Vec<f64> = outcome.runs.iter().filter_map(|run| pick(&run.figures)).collect();
+        let least = values.iter().copied().reduce(f64::min)?;
+        let most = values.iter().copied().reduce(f64::max)?;
+        Some(Spread { least, most, runs: values.len() })
+    }
+
+    /// Whether some run of one lies between runs of the other: then neither is better.
+    pub fn overlaps(&self, other: &Spread) -> bool {
+        self.least <= other.most && other.least <= self.most
+    }
+
+    /// Both ends, if there is more than one run.
+    pub fn text(&self, number: impl Fn(f64) -> String) -> Option<String> {
+        (self.runs > 1).then(|| format!("{} … {}", number(self.least), number(self.most)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_touch_overlap() {
+        let spread = |least, most| Spread { least, most, runs: 3 };
+        assert!(spread(1.0, 2.0).overlaps(&spread(2.0, 3.0)));
+        assert!(spread(1.0, 9.0).overlaps(&spread(2.0, 3.0)));
+        assert!(!spread(1.0, 2.0).overlaps(&spread(2.1, 3.0)));
+        assert_eq!(Spread { least: 1.0, most: 1.0, runs: 1 }.text(|v| v.to_string()), None);
+    }
+}
