@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 pub struct Member {
     /// Its folder below `/proc`.
     pub folder: PathBuf,
-    /// Whether it has ended, though nobody has asked for its exit code.
-    pub is_zombie: bool,
     /// CPU time of the process and its ended children, in the kernel's ticks.
     pub ticks: u64,
 }
@@ -19,8 +17,7 @@ pub fn members(leader: u32) -> Vec<Member> {
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let member = |folder: PathBuf| {
         let stat = read_stat(&folder)?;
-        let Stat { is_zombie, ticks, .. } = stat;
-        (stat.group == leader).then_some(Member { folder, is_zombie, ticks })
+        (stat.group == leader).then_some(Member { folder, ticks: stat.ticks })
     };
     processes.flatten().filter_map(|process| member(process.path())).collect()
 }
@@ -28,7 +25,6 @@ pub fn members(leader: u32) -> Vec<Member> {
 #[derive(Debug, PartialEq)]
 struct Stat {
     group: u32,
-    is_zombie: bool,
     ticks: u64,
 }
 
@@ -40,8 +36,7 @@ fn read_stat(folder: &Path) -> Option<Stat> {
 fn parse_stat(line: &str) -> Option<Stat> {
     let fields: Vec<&str> = line.rsplit_once(") ")?.1.split(' ').collect();
     let ticks = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok()).sum();
-    let is_zombie = fields.first() == Some(&"Z");
-    Some(Stat { group: fields.get(2)?.parse().ok()?, is_zombie, ticks })
+    Some(Stat { group: fields.get(2)?.parse().ok()?, ticks })
 }
 
 #[cfg(test)]
@@ -52,9 +47,7 @@ mod tests {
     #[test]
     fn a_stat_line_is_read() {
         let line = "42 (a) b) S 1 40 40 0 -1 4194304 1 2 3 4 100 20 3 4 20 0 1 0 9";
-        assert_eq!(parse_stat(line), Some(Stat { group: 40, is_zombie: false, ticks: 127 }));
-        let line = line.replace(" S ", " Z ");
-        assert!(parse_stat(&line).is_some_and(|stat| stat.is_zombie));
+        assert_eq!(parse_stat(line), Some(Stat { group: 40, ticks: 127 }));
         assert_eq!(parse_stat("42"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! A broker's process: in a group and a directory of its own, both gone when the guard is dropped.
 
 use super::cores::Cores;
-use super::group::{self, Member};
+use super::directory::{self, Directory};
 use super::interrupt;
 use super::usage::Usage;
 use crate::error::{Error, Result};
@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// Longer than any of the brokers takes on a slow machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -23,8 +22,6 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Short beside the fastest restart, whose end is looked for.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(1);
-/// Longer than the kernel takes to end a group that it was told to kill.
-const END_LIMIT: Duration = Duration::from_secs(10);
 /// Longer than a process takes from its last connection's end to its own.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 const LOG_TAIL_LINES: usize = 20;
@@ -48,7 +45,7 @@ pub struct Server {
     /// Helpers, such as a port mapper, that must outlive the broker.
     _helpers: Vec<Server>,
     /// Dropped last: processes write there until they are dead.
-    _directory: Option<TempDir>,
+    _directory: Option<Directory>,
 }
 
 impl Server {
@@ -56,7 +53,7 @@ impl Server {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn start(mut command: Command, directory: TempDir, cores: &Cores) -> Result<Server> {
+    pub fn start(mut command: Command, directory: Directory, cores: &Cores) -> Result<Server> {
         let log = directory.path().join("output.log");
         let mut server = Server::start_helper(&mut command, &log, cores)?;
         server.launch = Some(Launch { command, cores: cores.clone() });
@@ -205,40 +202,25 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let Some(child) = &mut self.child else { return };
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        if let Some(group) = group {
-            // The data goes away with the directory: there is nothing to shut down cleanly for.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        // The data goes away with the directory: there is nothing to shut down cleanly for.
+        let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
         let _ = child.wait();
-        // Only then does nobody write to the directory that is removed next.
-        let deadline = Instant::now() + END_LIMIT;
-        let is_running = |member: &Member| !member.is_zombie;
-        while group::members(child.id()).iter().any(is_running) && Instant::now() < deadline {
-            thread::sleep(POLL_INTERVAL);
-        }
     }
-}
-
-fn not_ours() -> Error {
-    Error::Input("a broker of somebody else is not restarted".to_owned())
 }
 
 /// Starts a program as the leader of a process group, with its output in a file.
 fn spawn(command: &mut Command, log: &Path, cores: &Cores) -> Result<Child> {
     let output = File::options().create(true).append(true).open(log).map_err(Error::file(log))?;
     let errors = output.try_clone().map_err(Error::file(log))?;
+    if let Some(directory) = log.parent() {
+        directory::mark(command, directory);
+    }
     command.process_group(0).stdin(Stdio::null()).stdout(output).stderr(errors);
     cores.spawn_broker(command)
 }
 
-/// A new directory for a broker, on the file system of `parent`.
-///
-/// # Errors
-/// If it cannot be made.
-pub fn directory(parent: &Path) -> Result<TempDir> {
-    fs::create_dir_all(parent).map_err(Error::file(parent))?;
-    tempfile::Builder::new().prefix("pinion-perf-").tempdir_in(parent).map_err(Error::file(parent))
+fn not_ours() -> Error {
+    Error::Input("a broker of somebody else is not restarted".to_owned())
 }
 
 #[cfg(test)]
@@ -257,7 +239,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", COUNTS_AT_THE_END]);
         let cores = Cores::all().expect("the cores of this process");
-        let data = directory(parent.path()).expect("a directory");
+        let data = Directory::create(parent.path()).expect("a directory");
         let mut server = Server::start(command, data, &cores).expect("a shell");
         let log = server.log.clone();
         server

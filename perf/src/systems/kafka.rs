@@ -5,7 +5,8 @@ use super::{Running, Setting, System};
 use crate::drivers::kafka::KafkaBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
-use crate::host::server::{self, Server};
+use crate::host::directory::{self, Directory};
+use crate::host::server::Server;
 use crate::host::{install, ports};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ impl System for Kafka {
     }
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
-        let directory = server::directory(&setting.data)?;
+        let directory = Directory::create(&setting.data)?;
         let (port, controller) = (ports::free()?, ports::free()?);
         let properties = directory.path().join("server.properties");
         let text = configuration(port, controller, &directory.path().join("data"));
@@ -59,6 +60,7 @@ impl System for Kafka {
         let jars = jars(setting)?;
         let mut format = java(&jars, "kafka.tools.StorageTool");
         format.args(["format", "-t", "cGluaW9uLXBlcmYtcnVuMA", "-c"]).arg(&properties);
+        directory::mark(&mut format, directory.path());
         install::run(&mut format, "java")?;
 
         let mut command = java(&jars, "kafka.Kafka");

@@ -4,9 +4,10 @@ use super::{Running, Setting, System};
 use crate::drivers::nats::NatsBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::Result;
+use crate::host::directory::Directory;
 use crate::host::install::Installs;
 use crate::host::ports;
-use crate::host::server::{self, Server};
+use crate::host::server::Server;
 use std::process::Command;
 
 const PACKAGE: &str = "nats-server";
@@ -32,7 +33,7 @@ impl System for Nats {
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
         let tree = setting.installs.debian("nats", &[PACKAGE])?;
-        let directory = server::directory(&setting.data)?;
+        let directory = Directory::create(&setting.data)?;
         let port = ports::free()?;
         let mut command = Command::new(tree.join("usr/sbin/nats-server"));
         command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream"]);

@@ -4,7 +4,8 @@ use super::{Running, Setting, System};
 use crate::drivers::kafka::KafkaBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
-use crate::host::server::{self, Server};
+use crate::host::directory::Directory;
+use crate::host::server::Server;
 use crate::host::{install, ports};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,7 +41,7 @@ impl System for Pinion {
     }
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
-        let directory = server::directory(&setting.data)?;
+        let directory = Directory::create(&setting.data)?;
         let bootstrap = format!("127.0.0.1:{}", ports::free()?);
         let mut command = Command::new(program(setting)?);
         command.arg("serve").arg("--data").arg(directory.path().join("data"));

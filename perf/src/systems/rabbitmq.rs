@@ -9,9 +9,10 @@ use crate::drivers::amqp::AmqpBroker;
 use crate::drivers::streams::StreamBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
+use crate::host::directory::Directory;
 use crate::host::install::Installs;
 use crate::host::ports;
-use crate::host::server::{self, Server};
+use crate::host::server::Server;
 use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -136,7 +137,7 @@ impl System for RabbitMqStreams {
 /// Starts a node that listens for AMQP at `port`, with these plugins and more configuration.
 fn start_node(setting: &Setting, port: u16, plugins: &str, more: &str) -> Result<Server> {
     let tree = tree(setting)?;
-    let directory = server::directory(&setting.data)?;
+    let directory = Directory::create(&setting.data)?;
     let folder = directory.path();
     let erlang = tree.join("usr/lib/erlang");
     let machine = only_folder(&erlang, "erts-")?.join("bin");

@@ -1,10 +1,9 @@
-//! What goes wrong around a run: brokers that do not start or die, and Ctrl-C. The run says so,
-//! goes on with the others, and leaves nothing running or on disk.
+//! What goes wrong around a run: brokers that do not start or die, Ctrl-C, and the harness's own
+//! sudden end. The run says so, goes on with the others, and leaves nothing running or on disk.
 
-use super::support::{Bench, Ended, broker_elsewhere, pinion};
+use super::support::{Bench, Ended, Moment, broker_elsewhere, pinion};
 use rustix::process::{Pid, Signal, kill_process};
-use std::fs;
-use std::thread;
+use std::process::Child;
 use std::time::Duration;
 
 /// Longer than anything here takes on a slow machine, and shorter than a test may hang.
@@ -50,11 +49,14 @@ fn a_broker_that_does_not_start() {
 fn a_broker_that_dies_in_the_middle() {
     for scenario in ["steady-1k", "paper-produce-batch-1"] {
         let bench = Bench::new();
-        // The shell becomes the broker, whose process id a second one kills.
-        let pinion = pinion();
+        // The shell becomes the broker, whose process a second one kills once the data directory,
+        // its third argument, has the topic of the warm-up.
         let program = bench.script(&format!(
-            "echo 'last words' >&2; (sleep 6; kill -KILL $$) & exec '{}' \"$@\"",
-            pinion.display()
+            "echo 'last words' >&2
+            (until ls -d \"$3\"/*-warm-up-*; do sleep 0.1; done >/dev/null 2>&1
+            sleep 1; kill -KILL $$) &
+            exec '{}' \"$@\"",
+            pinion().display()
         ));
         let mut command = bench.command(&[scenario], "1", &program);
         command.args(["--systems", "pinion"]);
@@ -72,19 +74,38 @@ fn a_broker_that_dies_in_the_middle() {
 /// Goal: Ctrl-C, at any time, ends the run with a message and the exit code that shells expect.
 #[test]
 fn an_interrupted_run() {
-    for millis in [300, 3_000, 6_000] {
+    for moment in [Moment::Listening, Moment::Starting, Moment::Writing] {
         let bench = Bench::new();
-        let mut command = bench.command(&["steady-1k"], "1", &pinion());
-        command.args(["--systems", "pinion"]);
-        let mut running = bench.spawn(command);
-        thread::sleep(Duration::from_millis(millis));
-        let harness = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
-        kill_process(harness.expect("a process id"), Signal::INT).expect("the harness runs");
+        let mut running = interrupted(&bench, moment, Signal::INT);
         let (code, printed) = bench.await_end(&mut running, LIMIT);
 
-        assert_eq!(code, Some(INTERRUPTED), "{printed}");
-        assert!(printed.contains("interrupted"), "{printed}");
-        assert!(!fs::exists(bench.folder().join("out/results.json")).unwrap_or(true), "{printed}");
+        assert_eq!(code, Some(INTERRUPTED), "{moment:?}: {printed}");
+        assert!(printed.contains("interrupted"), "{moment:?}: {printed}");
+        let results = bench.folder().join("out/results.json");
+        assert!(!results.exists(), "{moment:?}: {printed}");
         bench.assert_nothing_left();
     }
+}
+
+/// Goal: a harness that is killed can do nothing any more, and still leaves nothing.
+#[test]
+fn a_killed_harness() {
+    for moment in [Moment::Starting, Moment::Writing] {
+        let bench = Bench::new();
+        let mut running = interrupted(&bench, moment, Signal::KILL);
+        let (code, printed) = bench.await_end(&mut running, LIMIT);
+
+        assert_eq!(code, None, "{moment:?}: {printed}");
+        bench.await_nothing_left(LIMIT);
+    }
+}
+
+/// A long run of Pinion, which gets a signal at a moment.
+fn interrupted(bench: &Bench, moment: Moment, signal: Signal) -> Child {
+    let mut command = bench.command(&["steady-1k"], "1", &pinion());
+    command.args(["--systems", "pinion"]);
+    let mut running = bench.spawn(command);
+    bench.await_moment(&mut running, moment, LIMIT);
+    kill_process(Pid::from_child(&running), signal).expect("the harness runs");
+    running
 }

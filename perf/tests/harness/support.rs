@@ -16,6 +16,17 @@ pub struct Bench {
     folder: TempDir,
 }
 
+/// A time in a run.
+#[derive(Debug, Clone, Copy)]
+pub enum Moment {
+    /// Ctrl-C is noticed.
+    Listening,
+    /// A broker has a directory.
+    Starting,
+    /// A broker has the topic of the warm-up.
+    Writing,
+}
+
 /// What a run that came to its end left behind.
 pub struct Ended {
     /// None if a signal ended it.
@@ -63,6 +74,32 @@ impl Bench {
         command.spawn().expect("the harness can be started")
     }
 
+    /// Waits until the harness has come to a moment.
+    pub fn await_moment(&self, running: &mut Child, moment: Moment, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while !self.has_come(running, moment) {
+            let ended = running.try_wait().expect("a child of ours");
+            if ended.is_some() || Instant::now() > deadline {
+                let _ = running.kill();
+                let printed = fs::read_to_string(self.printed()).expect("the output");
+                panic!("{moment:?} does not come: {ended:?}\n{printed}");
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn has_come(&self, running: &Child, moment: Moment) -> bool {
+        let brokers = entries(&self.data());
+        match moment {
+            Moment::Listening => catches_interrupts(running.id()),
+            Moment::Starting => !brokers.is_empty(),
+            Moment::Writing => brokers
+                .iter()
+                .flat_map(|broker| entries(&broker.join("data")))
+                .any(|partition| partition.to_string_lossy().contains("-warm-up-")),
+        }
+    }
+
     /// Waits for the harness; its exit code, and what it printed.
     pub fn await_end(&self, running: &mut Child, limit: Duration) -> (Option<i32>, String) {
         let deadline = Instant::now() + limit;
@@ -91,15 +128,28 @@ impl Bench {
 
     /// Fails if a broker's directory, or a process that names it, is still there.
     pub fn assert_nothing_left(&self) {
-        let folders: Vec<_> = fs::read_dir(self.data()).into_iter().flatten().flatten().collect();
-        assert!(folders.is_empty(), "left on disk: {folders:?}");
-        let processes = fs::read_dir("/proc").expect("a /proc").flatten();
-        let lines = processes.map(|process| fs::read(process.path().join("cmdline")));
-        let data = self.data().display().to_string();
-        for line in lines.map(|line| line.unwrap_or_default()) {
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            assert!(!line.contains(&data), "left running: {line}");
+        let left = self.left();
+        assert!(left.is_empty(), "left: {left:?}");
+    }
+
+    /// As [`Bench::assert_nothing_left`], once it had time to go away.
+    pub fn await_nothing_left(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while !self.left().is_empty() && Instant::now() < deadline {
+            thread::sleep(POLL_INTERVAL);
         }
+        self.assert_nothing_left();
+    }
+
+    /// Directories of brokers, and command lines that name one.
+    fn left(&self) -> Vec<String> {
+        let data = self.data();
+        let folders = entries(&data).into_iter().map(|folder| folder.display().to_string());
+        let lines = entries(Path::new("/proc")).into_iter().map(|process| {
+            let line = fs::read(process.join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).replace('\0', " ")
+        });
+        folders.chain(lines.filter(|line| line.contains(&*data.to_string_lossy()))).collect()
     }
 
     fn data(&self) -> PathBuf {
@@ -109,6 +159,17 @@ impl Bench {
     fn printed(&self) -> PathBuf {
         self.folder().join("printed")
     }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Whether a process has a handler for SIGINT, the second bit of a mask in hexadecimal.
+fn catches_interrupts(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 2 != 0))
 }
 
 /// A broker that the test runs itself, until this is dropped.

@@ -5,7 +5,8 @@ use super::{Running, Setting, System};
 use crate::drivers::openwire::{OpenWireBroker, Program};
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::Result;
-use crate::host::server::{self, Server};
+use crate::host::directory::Directory;
+use crate::host::server::Server;
 use crate::host::{install, ports};
 use std::path::PathBuf;
 use std::process::Command;
@@ -43,7 +44,7 @@ impl System for ActiveMq {
     }
 
     fn start(&self, setting: &Setting, durability: Durability) -> Result<Running> {
-        let directory = server::directory(&setting.data)?;
+        let directory = Directory::create(&setting.data)?;
         let port = ports::free()?;
         let class_path = class_path(setting)?;
         let mut command = Command::new("java");
