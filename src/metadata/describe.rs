@@ -41,7 +41,10 @@ pub struct ConfigSynonym {
 /// The configs of a topic.
 pub fn describe_topic(image: &Image, topic: &Topic) -> Vec<ConfigEntry> {
     let configs = image.configs(&topic.configs);
-    config_keys::topic_keys().map(|key| describe(&configs, key)).collect()
+    config_keys::topic_keys()
+        .filter(|key| !key.internal || topic.configs.contains_key(key.name))
+        .map(|key| describe(&configs, key))
+        .collect()
 }
 
 /// The configs of the broker.

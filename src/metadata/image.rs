@@ -407,7 +407,7 @@ fn check(
     value: Option<&str>,
 ) -> Result<(), ChangeMisfit> {
     let key = known.ok_or_else(|| ChangeMisfit::UnknownConfig(name.to_owned()))?;
-    value.map_or(Ok(()), |value| Ok(key.kind.check(name, value)?))
+    value.map_or(Ok(()), |value| Ok(key.check_accepted(value)?))
 }
 
 fn assign(configs: &mut BTreeMap<String, String>, key: &str, value: &Option<String>) {

@@ -6,6 +6,9 @@ use crate::log::LogConfig;
 use crate::log::config::{CleanupPolicy, TimestampType};
 use std::collections::BTreeMap;
 
+/// Goes before `segment.bytes`.
+const INTERNAL_SEGMENT_BYTES: &str = "internal.segment.bytes";
+
 /// The settings of the logs of topics without an override.
 ///
 /// # Panics
@@ -22,7 +25,8 @@ pub fn resolve(broker: &Configs<'_>) -> LogConfig {
         ..LogConfig::default()
     };
     for key in config_keys::topic_keys() {
-        let value = broker.value(key).expect("every topic key has a default");
+        // An internal key has none.
+        let Some(value) = broker.value(key) else { continue };
         set(&mut config, key.name, &value);
     }
     config
@@ -36,6 +40,10 @@ pub fn overridden(defaults: &LogConfig, overrides: &BTreeMap<String, String>) ->
     let mut config = defaults.clone();
     for (name, value) in overrides {
         set(&mut config, name, value);
+    }
+    if let Some(value) = overrides.get(INTERNAL_SEGMENT_BYTES) {
+        // Wherever it stands among them.
+        set(&mut config, INTERNAL_SEGMENT_BYTES, value);
     }
     config
 }
@@ -66,7 +74,7 @@ fn set(config: &mut LogConfig, name: &str, value: &str) {
         }
         "retention.bytes" => config.retention_bytes = number(),
         "retention.ms" => config.retention_ms = number(),
-        "segment.bytes" => config.segment_bytes = size(number()),
+        "segment.bytes" | INTERNAL_SEGMENT_BYTES => config.segment_bytes = size(number()),
         "segment.index.bytes" => config.segment_index_bytes = small_size(number()),
         "segment.jitter.ms" => config.segment_jitter_ms = number(),
         "segment.ms" => config.segment_ms = number(),
@@ -129,6 +137,16 @@ mod tests {
         assert_eq!(resolved(&[], &[], &[("log.retention.hours", "-1")]).retention_ms, -1);
     }
 
+    /// Goal: a test may have segments smaller than anyone else, whatever else is set.
+    #[test]
+    fn the_internal_segment_size_goes_first() {
+        let small = ("internal.segment.bytes", "1000");
+        for overrides in [&[small][..], &[small, ("segment.bytes", "2000000")]] {
+            let dynamic = [("log.segment.bytes", "3000000")];
+            assert_eq!(resolved(overrides, &dynamic, &[]).segment_bytes, 1000);
+        }
+    }
+
     /// Goal: both policies may hold, and flags and types are read.
     #[test]
     fn reads_lists_flags_and_types() {
@@ -155,6 +173,6 @@ mod tests {
             let config = resolved(&[(key.name, value)], &[], &[]);
             config != LogConfig::default()
         });
-        assert_eq!(reaching.count(), 16);
+        assert_eq!(reaching.count(), 17);
     }
 }

@@ -14,7 +14,7 @@ use super::toolchain;
 const PROGRAM_LIMIT: Duration = Duration::from_secs(300);
 
 /// Small enough that the client's records fill several segments of each partition.
-const SEGMENT_BYTES: u32 = 64 * 1024;
+const SEGMENT_BYTES: &str = "65536";
 
 /// What the tool says, beside an exception, of files that it does not agree with.
 const COMPLAINTS: [&str; 7] = [
@@ -37,8 +37,7 @@ fn reads_files_of_a_killed_and_restarted_broker() {
         println!("left out: it looks into the data directory of a broker of our own");
         return;
     }
-    let options = BrokerOptions::default().set("log.segment.bytes", SEGMENT_BYTES);
-    let mut broker = Broker::start(options);
+    let mut broker = Broker::start(BrokerOptions::default());
     fill(&broker, "before");
     broker.kill();
     check_files(&broker.data_dir());
@@ -55,6 +54,7 @@ fn reads_files_of_a_killed_and_restarted_broker() {
 fn fill(broker: &Broker, stage: &str) {
     let mut client = toolchain::java("kafka-4");
     client.args(["check", &broker.bootstrap(), &target::unique_prefix(stage)]);
+    client.env("SEGMENT_BYTES", SEGMENT_BYTES);
     run(&format!("filling the broker, {stage} its restart"), &mut client);
 }
 

@@ -131,10 +131,9 @@ fn one_topic_in_create_topics() {
 
 /// A broker that was started again over a partition of several segments, so that searches read.
 fn with_segments() -> Broker {
-    let options = BrokerOptions::default().set("log.segment.bytes", 100_000);
-    let mut broker = Broker::start(options);
+    let mut broker = Broker::start(BrokerOptions::default());
     let mut client = WireClient::connect(&broker.bootstrap());
-    client.create_topic("t", 1, &[]);
+    client.create_topic("t", 1, &[("internal.segment.bytes", "100000")]);
     for _ in 0..100 {
         client.append(("t", 0), &batch_of(&vec![vec![b'x'; 1000]; 5]));
     }

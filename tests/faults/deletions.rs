@@ -17,11 +17,10 @@ fn an_answered_deletion_survives_a_kill() {
     for flush_messages in [1, i64::MAX] {
         let options = BrokerOptions::default()
             .set("log.flush.interval.messages", flush_messages)
-            .set("log.segment.bytes", 4096)
             .set("log.flush.offset.checkpoint.interval.ms", 3_600_000);
         let mut broker = Broker::start(options);
         let mut client = WireClient::connect(&broker.bootstrap());
-        client.create_topic(OF.0, OF.1 + 1, &[]);
+        client.create_topic(OF.0, OF.1 + 1, &[("internal.segment.bytes", "4096")]);
         let mut end = 0;
         for before in [3, 17, 98, -1] {
             (0..5).for_each(|number| {

@@ -205,7 +205,10 @@ fn a_missing_parent_and_a_file_in_the_way() {
 fn a_wrong_configuration() {
     let cases: [(&[&str], &[&str]); 9] = [
         (&["--set", "log.segment.bites=5"], &["log.segment.bites", "log.segment.bytes"]),
-        (&["--set", "log.segment.bytes=lots"], &["log.segment.bytes", "lots", "14 to 2147483647"]),
+        (
+            &["--set", "log.segment.bytes=lots"],
+            &["log.segment.bytes", "lots", "1048576 to 2147483647"],
+        ),
         (&["--set", "num.partitions=-1"], &["num.partitions", "-1", "at least 1"]),
         (&["--set", "num.partitions"], &["num.partitions", "KEY=VALUE"]),
         (&["--set", "shards=0", "--cores", "9999"], &["9999", "cpuset"]),

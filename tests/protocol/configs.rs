@@ -111,6 +111,25 @@ fn describe_lists_every_config() {
     }
 }
 
+/// Goal: a segment has a minimum, for the topic and for the broker, however it is set; the key for
+/// tests has none, and is shown where it is set.
+#[test]
+fn segments_have_a_minimum() {
+    let (_broker, mut client) = start();
+    client.create_topic("t", 1, &[("internal.segment.bytes", "4096")]);
+    assert_eq!(client.topic_config("t", "internal.segment.bytes"), ("4096".into(), FROM_TOPIC));
+    assert_eq!(client.topic_config("t", "segment.bytes"), ("1073741824".into(), FROM_DEFAULT));
+    let refused = [ErrorCode::InvalidConfig, ErrorCode::InvalidConfig, ErrorCode::InvalidRequest];
+    for (value, expected) in [("1048575", refused), ("1048576", [ErrorCode::None; 3])] {
+        let seen = [
+            alter(&mut client, (TOPIC, "t"), &[("segment.bytes", SET, Some(value))]),
+            replace(&mut client, "t", &[("segment.bytes", value)]),
+            alter(&mut client, (BROKER, "1"), &[("log.segment.bytes", SET, Some(value))]),
+        ];
+        assert_eq!(seen, expected, "{value}");
+    }
+}
+
 /// Goal: single configs are set and taken back; lists are added to and taken from; what is not
 /// named stays; bad values change nothing.
 #[test]

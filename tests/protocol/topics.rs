@@ -82,6 +82,8 @@ fn topics_that_cannot_be_created() {
         (config("no.such.config", Some("1")), ErrorCode::InvalidConfig),
         (config("retention.ms", Some("many")), ErrorCode::InvalidConfig),
         (config("retention.ms", Some("-5")), ErrorCode::InvalidConfig),
+        (config("segment.bytes", Some("1048575")), ErrorCode::InvalidConfig),
+        (config("internal.segment.bytes", Some("0")), ErrorCode::InvalidConfig),
         (config("cleanup.policy", Some("burn")), ErrorCode::InvalidConfig),
         (config("retention.ms", None), ErrorCode::InvalidConfig),
         (assigned(&[99]), ErrorCode::InvalidReplicaAssignment),

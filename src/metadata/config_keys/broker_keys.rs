@@ -3,7 +3,7 @@
 
 use super::kind::{Allowed, Kind, Range};
 use super::topic_keys::{CLEANUP_POLICIES, COMPRESSION_TYPES, TIMESTAMP_TYPES};
-use super::{ConfigKey, Scope};
+use super::{ConfigKey, FORMER_SEGMENT_BYTES, SEGMENT_BYTES, Scope};
 use crate::base::limits::SHARD_COUNT_MAX;
 use std::net::SocketAddr;
 
@@ -16,8 +16,17 @@ const fn fixed(
     default: Option<&'static str>,
     documentation: &'static str,
 ) -> ConfigKey {
-    let scope = Scope::Broker;
-    ConfigKey { name, scope, kind, default, dynamic: false, synonyms: &[], documentation }
+    ConfigKey {
+        name,
+        scope: Scope::Broker,
+        kind,
+        default,
+        dynamic: false,
+        synonyms: &[],
+        documentation,
+        internal: false,
+        former: None,
+    }
 }
 
 /// A key that AlterConfigs may change while the broker runs.
@@ -27,8 +36,7 @@ const fn dynamic(
     default: Option<&'static str>,
     documentation: &'static str,
 ) -> ConfigKey {
-    let scope = Scope::Broker;
-    ConfigKey { name, scope, kind, default, dynamic: true, synonyms: &[], documentation }
+    ConfigKey { dynamic: true, ..fixed(name, kind, default, documentation) }
 }
 
 const fn long(min: i64) -> Kind {
@@ -346,10 +354,11 @@ pub(super) const BROKER_KEYS: &[ConfigKey] = &[
     dynamic("log.roll.ms", long(1), None, "Topic default segment.ms, in ms."),
     dynamic(
         "log.segment.bytes",
-        int(14, I32_MAX),
+        SEGMENT_BYTES,
         Some("1073741824"),
         "Topic default segment.bytes: the size of a segment file.",
-    ),
+    )
+    .formerly(FORMER_SEGMENT_BYTES),
     dynamic(
         "log.segment.delete.delay.ms",
         long(0),

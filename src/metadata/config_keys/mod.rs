@@ -14,6 +14,7 @@ mod topic_keys;
 mod tests;
 
 pub use broker_keys::{parse_cores, parse_listener, parse_metrics_address};
+use kind::Range;
 pub use kind::{ConfigFault, Kind};
 
 /// What a key belongs to.
@@ -43,7 +44,32 @@ pub struct ConfigKey {
     pub synonyms: &'static [Synonym],
     /// What it means, in a sentence or two; plain text.
     pub documentation: &'static str,
+    /// Whether it is for tests only: not shown where nobody has set it, and without a default.
+    pub internal: bool,
+    /// What a value in a metadata log may be, where once more was accepted than `kind` allows.
+    pub former: Option<Kind>,
 }
+
+impl ConfigKey {
+    /// Checks a value that was accepted at some time.
+    ///
+    /// # Errors
+    /// As [`Kind::check`].
+    pub fn check_accepted(&self, value: &str) -> Result<(), ConfigFault> {
+        self.former.unwrap_or(self.kind).check(self.name, value)
+    }
+
+    /// The key, with what its values could be formerly.
+    const fn formerly(self, kind: Kind) -> ConfigKey {
+        ConfigKey { former: Some(kind), ..self }
+    }
+}
+
+/// What the size of a segment may be (KIP-1030).
+const SEGMENT_BYTES: Kind = Kind::Int(Range { min: 1024 * 1024, max: i32::MAX as i64 });
+
+/// What it could be before.
+const FORMER_SEGMENT_BYTES: Kind = Kind::Int(Range { min: 14, max: i32::MAX as i64 });
 
 /// A broker key that a topic key falls back to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

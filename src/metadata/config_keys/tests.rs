@@ -23,7 +23,8 @@ fn defaults_are_allowed() {
         if let Some(default) = key.default {
             key.kind.check(key.name, default).unwrap();
         }
-        assert!(key.default.is_some() || key.scope == Scope::Broker, "{}", key.name);
+        let has_one = key.scope == Scope::Topic && !key.internal;
+        assert!(key.default.is_some() || !has_one, "{}", key.name);
         assert!(key.documentation.ends_with('.'), "{}", key.name);
     }
 }
@@ -100,7 +101,9 @@ fn topic_keys_are_kafkas() {
         "segment.ms",
         "unclean.leader.election.enable",
     ];
-    assert!(topic_keys().map(|key| key.name).eq(KAFKAS));
+    assert!(topic_keys().filter(|key| !key.internal).map(|key| key.name).eq(KAFKAS));
+    let internal = topic_keys().filter(|key| key.internal).map(|key| key.name);
+    assert!(internal.eq(["internal.segment.bytes"]));
 }
 
 /// Goal: a refusal reads as Kafka's does, for every type.
@@ -109,6 +112,8 @@ fn refusals_read_as_kafkas() {
     for (name, value, expected) in [
         ("retention.ms", "-5", "Value must be at least -1"),
         ("retention.ms", "1d", "Not a number of type LONG"),
+        ("segment.bytes", "1048575", "Value must be at least 1048576"),
+        ("internal.segment.bytes", "0", "Value must be at least 1"),
         ("segment.bytes", "2147483648", "Not a number of type INT: it is too large"),
         ("min.cleanable.dirty.ratio", "1.5", "Value must be no more than 1"),
         ("min.cleanable.dirty.ratio", "NaN", "Not a number of type DOUBLE"),
@@ -133,6 +138,17 @@ fn refusals_read_as_kafkas() {
     {
         topic_key(name).unwrap().kind.check(name, value).unwrap();
     }
+}
+
+/// Goal: what was accepted before a minimum rose can still be read from a metadata log.
+#[test]
+fn former_values_stay_readable() {
+    for key in [topic_key("segment.bytes").unwrap(), broker_key("log.segment.bytes").unwrap()] {
+        assert!(key.kind.check(key.name, "14").is_err());
+        key.check_accepted("14").unwrap();
+        assert!(key.check_accepted("13").is_err());
+    }
+    assert!(topic_key("retention.ms").unwrap().check_accepted("-2").is_err());
 }
 
 /// Goal: addresses and CPU lists are read as operators write them.

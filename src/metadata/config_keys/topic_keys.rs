@@ -1,7 +1,7 @@
 //! The topic keys, sorted by name. Defaults are Kafka's, but for `flush.messages`.
 
 use super::kind::{Allowed, Kind, Range};
-use super::{ConfigKey, Scope, Synonym};
+use super::{ConfigKey, FORMER_SEGMENT_BYTES, SEGMENT_BYTES, Scope, Synonym};
 
 const I32_MAX: i64 = i32::MAX as i64;
 
@@ -15,8 +15,22 @@ const fn topic(
     synonyms: &'static [Synonym],
     documentation: &'static str,
 ) -> ConfigKey {
-    let scope = Scope::Topic;
-    ConfigKey { name, scope, kind, default: Some(default), dynamic: true, synonyms, documentation }
+    ConfigKey {
+        name,
+        scope: Scope::Topic,
+        kind,
+        default: Some(default),
+        dynamic: true,
+        synonyms,
+        documentation,
+        internal: false,
+        former: None,
+    }
+}
+
+/// A key for tests, which has a value only where one is set.
+const fn internal(name: &'static str, kind: Kind, documentation: &'static str) -> ConfigKey {
+    ConfigKey { default: None, internal: true, ..topic(name, kind, "", &[], documentation) }
 }
 
 const fn long(min: i64) -> Kind {
@@ -134,6 +148,11 @@ pub(super) const TOPIC_KEYS: &[ConfigKey] = &[
         &[same("log.index.interval.bytes")],
         "Bytes of records between two entries of the offset index.",
     ),
+    internal(
+        "internal.segment.bytes",
+        int(1, I32_MAX),
+        "Goes before segment.bytes, and may be smaller: for tests only.",
+    ),
     topic(
         "leader.replication.throttled.replicas",
         Kind::List(Allowed::Checked(throttled_replica_fault)),
@@ -247,11 +266,12 @@ pub(super) const TOPIC_KEYS: &[ConfigKey] = &[
     ),
     topic(
         "segment.bytes",
-        int(14, I32_MAX),
+        SEGMENT_BYTES,
         "1073741824",
         &[same("log.segment.bytes")],
         "The size of a segment file, in bytes, at which the next one is begun.",
-    ),
+    )
+    .formerly(FORMER_SEGMENT_BYTES),
     topic(
         "segment.index.bytes",
         int(4, I32_MAX),

@@ -49,7 +49,7 @@ fn find<'a>(entries: &'a [ConfigEntry], name: &str) -> &'a ConfigEntry {
 fn a_topic_is_described_with_sources() {
     let image = image();
     let entries = describe_topic(&image, image.topic("orders").unwrap());
-    assert_eq!(entries.len(), config_keys::topic_keys().count());
+    assert_eq!(entries.len(), config_keys::topic_keys().filter(|key| !key.internal).count());
     let check = |name: &str, value: &str, source, synonyms: &[(&str, &str)]| {
         let entry = find(&entries, name);
         assert_eq!((entry.value.as_deref(), entry.source), (Some(value), source), "{name}");
@@ -87,6 +87,40 @@ fn a_topic_is_described_with_sources() {
     check("segment.ms", "604800000", ConfigSource::Default, &[("log.roll.hours", "168")]);
     let throttled = "leader.replication.throttled.replicas";
     check(throttled, "", ConfigSource::Default, &[(throttled, "")]);
+}
+
+/// Goal: an internal key is shown where it is set, and nowhere else.
+#[test]
+fn internal_keys_are_shown_where_they_are_set() {
+    let mut image = image();
+    let set = |value: Option<&str>| {
+        let key = "internal.segment.bytes".into();
+        Change::TopicConfigSet { id: id(1), key, value: value.map(str::to_owned) }
+    };
+    let shown = |image: &Image| {
+        let entries = describe_topic(image, image.topic("orders").unwrap());
+        let internal = entries.into_iter().find(|entry| entry.name == "internal.segment.bytes");
+        internal.map(|entry| (entry.value.unwrap(), entry.source))
+    };
+    assert_eq!(shown(&image), None);
+    apply_all(&mut image, &[set(Some("100"))]);
+    assert_eq!(image.topic("orders").unwrap().log_config.segment_bytes, 100);
+    assert_eq!(shown(&image), Some(("100".into(), ConfigSource::DynamicTopic)));
+    apply_all(&mut image, &[set(None)]);
+    assert_eq!(image.topic("orders").unwrap().log_config.segment_bytes, 3_000_000);
+}
+
+/// Goal: segments smaller than Kafka's minimum are refused, and those that are in a metadata log
+/// already are kept.
+#[test]
+fn a_segment_size_below_the_minimum_is_history() {
+    let mut image = image();
+    let set = ("segment.bytes", AlterOperation::Set, "1048575");
+    let refused = alter(&image, "orders", &[set]).unwrap_err();
+    assert_eq!(refused.0, ErrorCode::InvalidConfig);
+    let (key, value) = ("segment.bytes".to_owned(), Some("1048575".to_owned()));
+    apply_all(&mut image, &[Change::TopicConfigSet { id: id(1), key, value }]);
+    assert_eq!(image.topic("orders").unwrap().log_config.segment_bytes, 1_048_575);
 }
 
 /// Goal: the broker's keys say which of them may change while it runs.

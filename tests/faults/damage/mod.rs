@@ -48,7 +48,7 @@ impl Victim {
     fn start(partitions: i32) -> Victim {
         let mut broker = Broker::start(BrokerOptions::default());
         let mut client = WireClient::connect(&broker.bootstrap());
-        let configs = [("segment.bytes", "4096"), ("index.interval.bytes", "500")];
+        let configs = [("internal.segment.bytes", "4096"), ("index.interval.bytes", "500")];
         client.create_topic(TOPIC, partitions, &configs);
         let producer = client.init_producer_id();
         fill(&mut client, producer, partitions, 0..BATCHES / 2);

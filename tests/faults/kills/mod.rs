@@ -109,10 +109,11 @@ impl Series {
         println!("series with flush.messages={}, seed {seed}", self.flush_messages);
         let mut random = Random::new(seed);
         let mut broker = Broker::start(self.options(&mut random));
+        let segment_bytes = random.pick(&["16384", "65536", "1048576", "1073741824"]);
         let topics = topics::Topics::default();
         let ledgers: [Mutex<Ledger>; PARTITIONS] = Default::default();
         let mut client = WireClient::connect(&broker.bootstrap());
-        client.create_topic(TOPIC, PARTITIONS as i32, &[]);
+        client.create_topic(TOPIC, PARTITIONS as i32, &[("internal.segment.bytes", segment_bytes)]);
         let mut load = Load::new(&mut client, random.fork());
         drop(client);
         let mut kills = 0;
@@ -146,7 +147,6 @@ impl Series {
         let options = BrokerOptions { shards: random.pick(&[1, 2, 3]), ..Default::default() };
         options
             .set("log.flush.interval.messages", self.flush_messages)
-            .set("log.segment.bytes", random.pick(&[16_384, 65_536, 1 << 20, 1 << 30]))
             .set("log.index.interval.bytes", random.pick(&[0, 1000, 4096]))
             .set("log.segment.delete.delay.ms", random.pick(&[0, 50, 60_000]))
             .set("log.flush.offset.checkpoint.interval.ms", random.pick(&[20, 100, 60_000]))

@@ -171,7 +171,7 @@ impl Admin {
 fn draw_configs(random: &mut Random) -> Vec<(&'static str, String)> {
     let one = |name, value: i64| vec![(name, value.to_string())];
     match random.below(5) {
-        0 => one("segment.bytes", random.pick(&[9000, 30_000])),
+        0 => one("internal.segment.bytes", random.pick(&[9000, 30_000])),
         1 => one("retention.bytes", random.pick(&[20_000, 60_000])),
         2 => one("index.interval.bytes", random.pick(&[0, 2000])),
         3 => one("file.delete.delay.ms", random.pick(&[0, 1000])),

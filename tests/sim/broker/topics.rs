@@ -65,7 +65,7 @@ impl Topics {
         let configs = vec![
             ("flush.messages", messages.to_string()),
             ("flush.ms", millis.to_string()),
-            ("segment.bytes", random.pick(&[9000, 20_000, 1_000_000]).to_string()),
+            ("internal.segment.bytes", random.pick(&[9000, 20_000, 1_000_000]).to_string()),
             ("index.interval.bytes", random.pick(&[0, 1000, 4096]).to_string()),
             ("retention.bytes", retention_bytes.to_string()),
             ("file.delete.delay.ms", random.pick(&[0, 100, 60_000]).to_string()),

@@ -35,8 +35,11 @@ final class Contract implements AutoCloseable {
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final Duration SOON = Duration.ofSeconds(10);
 
-    /** Keeps records whose timestamps lie far in the past. */
-    private static final Map<String, String> FOREVER = Map.of("retention.ms", "-1");
+    /**
+     * Keeps records whose timestamps lie far in the past; in segments of SEGMENT_BYTES where the
+     * environment has that, as small as only tests may have them.
+     */
+    private static final Map<String, String> FOREVER = forever(System.getenv("SEGMENT_BYTES"));
 
     private final String bootstrap;
     private final Admin admin;
@@ -124,6 +127,12 @@ final class Contract implements AutoCloseable {
         expectSoon(topic + ": listed after deletion", false,
                 () -> admin.listTopics().names().get().contains(topic));
         passed(topic + ": delete");
+    }
+
+    private static Map<String, String> forever(String segmentBytes) {
+        var retention = "retention.ms";
+        return segmentBytes == null ? Map.of(retention, "-1")
+                : Map.of(retention, "-1", "internal.segment.bytes", segmentBytes);
     }
 
     private void create(String topic, Map<String, String> configs) throws Exception {
