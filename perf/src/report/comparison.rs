@@ -1,5 +1,6 @@
 //! The outcomes that may be compared: of all systems, on the same work, in one class.
 
+use super::ceiling;
 use super::quantity::Quantity;
 use super::spread::Spread;
 use crate::drivers::Durability;
@@ -21,6 +22,8 @@ const RUNS_MIN: usize = 3;
 pub struct Comparison<'a> {
     /// At least one, in the order of systems.
     pub outcomes: Vec<&'a Outcome>,
+    /// What the clients alone reach with this work.
+    pub ceilings: Vec<&'a Outcome>,
 }
 
 /// How Pinion stands beside the best of the others.
@@ -56,14 +59,19 @@ impl<'a> Comparison<'a> {
     /// value.
     pub fn all(results: &'a Results) -> Vec<Comparison<'a>> {
         let mut comparisons: Vec<Comparison<'a>> = Vec::new();
-        for outcome in &results.results {
+        let (ceilings, outcomes): (Vec<&Outcome>, Vec<&Outcome>) =
+            results.results.iter().partition(|outcome| outcome.system == ceiling::NAME);
+        for outcome in outcomes {
             let is_same = |comparison: &&mut Comparison<'_>| {
                 let first = comparison.first();
                 first.scenario == outcome.scenario && first.durability == outcome.durability
             };
             match comparisons.iter_mut().find(is_same) {
                 Some(comparison) => comparison.outcomes.push(outcome),
-                None => comparisons.push(Comparison { outcomes: vec![outcome] }),
+                None => {
+                    let ceilings = ceilings_of(outcome, &ceilings);
+                    comparisons.push(Comparison { outcomes: vec![outcome], ceilings });
+                }
             }
         }
         let mut sections: Vec<&str> = Vec::new();
@@ -140,6 +148,17 @@ impl<'a> Comparison<'a> {
         self.offered().is_some_and(kept)
     }
 
+    /// The part of what its client alone reaches; none if that is not known, or the rate was
+    /// given.
+    pub fn share_of_ceiling(&self, outcome: &Outcome) -> Option<f64> {
+        if self.is_open_loop() == Some(true) {
+            return None;
+        }
+        let mut ceilings = self.ceilings.iter().filter(|ceiling| ceiling.client == outcome.client);
+        let ceiling = ceilings.next().and_then(|ceiling| Quantity::Rate.of(&ceiling.median))?;
+        Some(outcome.median.records_per_second / ceiling)
+    }
+
     /// Whether systems can be told apart by a figure here: not by a rate that was given to them,
     /// nor by a latency that says how long the queue of the client was.
     pub fn decides(&self, quantity: Quantity) -> bool {
@@ -179,6 +198,14 @@ impl<'a> Comparison<'a> {
             is_proven: spreads.0.runs.min(spreads.1.runs) >= RUNS_MIN,
         })
     }
+}
+
+/// The ceilings of the work of an outcome: those of its class, if there are any.
+fn ceilings_of<'a>(outcome: &Outcome, ceilings: &[&'a Outcome]) -> Vec<&'a Outcome> {
+    let of_work = ceilings.iter().copied().filter(|ceiling| ceiling.scenario == outcome.scenario);
+    let (of_class, others): (Vec<_>, Vec<_>) =
+        of_work.partition(|ceiling| ceiling.durability == outcome.durability);
+    if of_class.is_empty() { others } else { of_class }
 }
 
 impl Standing {
@@ -253,6 +280,27 @@ mod tests {
         assert!(decides("confirmed", [2.0, 1.0], Quantity::Rate));
         assert!(!decides("confirmed", [2.0, 1.0], Quantity::P99));
         assert!(!decides("fan-out", [49_900.0, 49_800.0], Quantity::Rate));
+    }
+
+    /// Goal: what the client alone reaches is no competitor, but what rates are measured by, where
+    /// the same client carried them and nobody gave them.
+    #[test]
+    fn the_ceiling_does_not_compete() {
+        let of = |name: &str, clients: [&str; 2]| {
+            let own = of_scenario(outcome(OWN, &[90.0]), name);
+            let alone = of_scenario(outcome(ceiling::NAME, &[100.0]), name);
+            let clients = clients.map(str::to_owned);
+            let [own_client, client] = clients;
+            let outcomes = vec![Outcome { client: own_client, ..own }, Outcome { client, ..alone }];
+            let results = results(outcomes);
+            let comparisons = Comparison::all(&results);
+            assert!(comparisons[0].contest(Quantity::Rate).is_none());
+            assert_eq!((comparisons.len(), comparisons[0].outcomes.len()), (1, 1));
+            comparisons[0].share_of_ceiling(comparisons[0].outcomes[0])
+        };
+        assert_eq!(of("confirmed", ["native generator"; 2]), Some(0.9));
+        assert_eq!(of("confirmed", ["native generator", "librdkafka"]), None);
+        assert_eq!(of("steady-1k", ["librdkafka"; 2]), None);
     }
 
     /// Goal: the values of a sweep stand together, in each class by themselves.

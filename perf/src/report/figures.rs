@@ -1,8 +1,9 @@
 //! The tables of a section: what systems reached, what it cost, and how long records took.
 
+use super::ceiling::is_near_ceiling;
 use super::comparison::Comparison;
 use super::grid::{Cell, Grid};
-use super::numbers::{UNKNOWN, factor, micros, percent, significant, whole};
+use super::numbers::{factor, micros, percent, significant, whole};
 use super::quantity::Quantity;
 use super::spread::Spread;
 use super::verdict::{CLIENT_BUSY, client_share};
@@ -10,24 +11,33 @@ use crate::results::{Figures, Outcome, Restart, Until};
 use crate::work::latency::Percentiles;
 use crate::work::verifier;
 
-const COST_HEADS: [&str; 13] = [
+const COST_HEADS: [&str; 12] = [
     "system",
     "records/s",
     "of Pinion's",
     "MB/s",
-    "client",
     "client, of a core",
+    "of its ceiling",
     "broker CPU, s/GB",
     "broker CPU, s/million",
     "client CPU, s/million",
     "memory, MB",
     "disk bytes per byte",
-    "records checked",
     "verified",
 ];
 
-const LATENCY_HEADS: [&str; 10] =
-    ["system", "until", "p50", "p90", "p99", "p99.9", "p99.99", "max", "records", "p99, sent"];
+const LATENCY_HEADS: [&str; 10] = [
+    "system",
+    "until",
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "p99.99",
+    "max",
+    "records",
+    "p99 from sending",
+];
 
 const RESTART_HEADS: [&str; 3] = ["system", "SIGTERM to end, ms", "no confirmation, ms"];
 
@@ -82,20 +92,21 @@ fn cost_row(comparison: &Comparison<'_>, outcome: &Outcome) -> Vec<Cell> {
     let share = client_share(outcome);
     let own = comparison.own().map_or(0.0, |own| own.median.records_per_second);
     let of_own = if own > 0.0 { median.records_per_second / own } else { 0.0 };
-    let share_cell = Cell::figure(share, percent);
+    let ceiling = comparison.share_of_ceiling(outcome);
+    let share_cell = Cell::figure(share, percent).with_note(&outcome.client);
     vec![
         Cell::text(outcome.system.clone()),
         cell(|figures| figures.records_per_second, whole),
         Cell::figure(of_own, factor),
         cell(|figures| figures.mb_per_second, significant),
-        Cell::text(if outcome.client.is_empty() { UNKNOWN } else { &outcome.client }),
-        if share > CLIENT_BUSY { share_cell.styled("warn") } else { share_cell },
+        share_cell.styled_if(share > CLIENT_BUSY, "warn"),
+        Cell::figure(ceiling.unwrap_or(0.0), percent)
+            .styled_if(ceiling.is_some_and(is_near_ceiling), "warn"),
         cell(|figures| figures.broker_cpu_seconds_per_gb, significant),
         cell(|figures| figures.broker_cpu_seconds_per_million, significant),
         cell(|figures| figures.client_cpu_seconds_per_million, significant),
         cell(|figures| figures.rss_mb, whole),
         cell(|figures| figures.disk_bytes_per_byte, significant),
-        Cell::text(whole(verification(outcome).sent as f64)),
         verified(outcome),
     ]
 }
@@ -124,10 +135,14 @@ pub fn verification(outcome: &Outcome) -> verifier::Verdict {
 }
 
 fn verified(outcome: &Outcome) -> Cell {
-    if outcome.verified {
-        return Cell::text("yes").styled("good");
-    }
-    Cell::text(format!("NO: {}", faults(&verification(outcome)))).styled("bad")
+    let verdict = verification(outcome);
+    let of = format!("of {}", whole(verdict.sent as f64));
+    let (text, class) = if outcome.verified {
+        ("yes".to_owned(), "good")
+    } else {
+        (format!("NO: {}", faults(&verdict)), "bad")
+    };
+    Cell::text(text).with_note(&of).styled_if(true, class)
 }
 
 /// What is wrong, in numbers.
@@ -156,9 +171,7 @@ fn latency_rows(outcome: &Outcome) -> Vec<Vec<Cell>> {
             Cell::median(percentile(&latency), spread, micros)
         };
         let records = latency.count as f64 / outcome.runs.len().max(1) as f64;
-        let thin = |cell: Cell, beyond: f64| {
-            if records * beyond < BEYOND_MIN { cell.styled("thin") } else { cell }
-        };
+        let thin = |cell: Cell, beyond: f64| cell.styled_if(records * beyond < BEYOND_MIN, "thin");
         let from_send = outcome.median.latency_from_send_us.filter(|_| until == Until::Confirmed);
         Some(vec![
             Cell::text(outcome.system.clone()),

@@ -17,8 +17,8 @@ pub struct Grid {
 #[derive(Debug, Default, Serialize)]
 pub struct Cell {
     text: String,
-    /// Of the runs, if there are several.
-    range: Option<String>,
+    /// Below the text: the range of the runs, if there are several, or what explains it.
+    note: Option<String>,
     /// For the style sheet.
     class: &'static str,
 }
@@ -36,12 +36,17 @@ impl Cell {
 
     /// A median, and the runs behind it.
     pub fn median(value: f64, spread: Option<Spread>, number: impl Fn(f64) -> String) -> Cell {
-        let range = spread.and_then(|spread| spread.text(&number));
-        Cell { range, ..Cell::figure(value, number) }
+        let note = spread.and_then(|spread| spread.text(&number));
+        Cell { note, ..Cell::figure(value, number) }
     }
 
-    /// The cell in a style of its own.
-    pub fn styled(self, class: &'static str) -> Cell {
-        Cell { class, ..self }
+    /// The cell with what explains it, unless that is empty.
+    pub fn with_note(self, note: &str) -> Cell {
+        Cell { note: (!note.is_empty()).then(|| note.to_owned()), ..self }
+    }
+
+    /// The cell in a style of its own, if it shall have it.
+    pub fn styled_if(self, is_so: bool, class: &'static str) -> Cell {
+        if is_so { Cell { class, ..self } } else { self }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Imports `results` and what is below it. Never here: a measurement.
 
+mod ceiling;
 mod comparison;
 mod figures;
 mod grid;

@@ -61,7 +61,7 @@ pub fn factor(ratio: f64) -> String {
 
 /// A part of 1 as a percentage.
 pub fn percent(part: f64) -> String {
-    format!("{:.0} %", part * 100.0)
+    format!("{:.0}%", part * 100.0)
 }
 
 fn grouped(number: &str) -> String {

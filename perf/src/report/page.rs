@@ -1,8 +1,9 @@
 //! The page: one file, nothing loaded from elsewhere.
 
+use super::ceiling;
 use super::comparison::Comparison;
 use super::figures;
-use super::numbers::whole;
+use super::numbers::{percent, whole};
 use super::section::Section;
 use super::verdict::Verdict;
 use crate::error::{Error, Result};
@@ -33,6 +34,8 @@ struct Page<'a> {
     runs: (usize, usize),
     checked: Checked,
     verdict: Option<Verdict>,
+    /// The part of the client's ceiling above which a rate says nothing.
+    ceiling_near: String,
     settings: BTreeSet<Settings<'a>>,
     sections: &'a [Section],
 }
@@ -69,6 +72,7 @@ pub fn write(results: &Results, folder: &Path) -> Result<()> {
         failures: &results.failures,
         runs: runs(results),
         checked: Checked::of(results),
+        ceiling_near: percent(ceiling::NEAR),
         verdict: Verdict::on(&comparisons),
         settings: settings(results),
         sections: &sections,

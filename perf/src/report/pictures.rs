@@ -89,10 +89,14 @@ fn sweep_lines(quantity: Quantity, comparisons: &[&Comparison<'_>]) -> Vec<Line>
         let Some(sweep) = comparison.sweep() else { continue };
         for outcome in &comparison.outcomes {
             let Some(value) = quantity.of(&outcome.median) else { continue };
-            let point = (sweep.value, value);
-            match lines.iter_mut().find(|line| line.name == outcome.system) {
-                Some(line) => line.points.push(point),
-                None => lines.push(Line { name: outcome.system.clone(), points: vec![point] }),
+            let index = lines.iter().position(|line| line.name == outcome.system);
+            let index = index.unwrap_or_else(|| {
+                lines.push(Line::named(&outcome.system));
+                lines.len() - 1
+            });
+            lines[index].points.push((sweep.value, value));
+            if let Some(spread) = quantity.spread(outcome) {
+                lines[index].ranges.push((sweep.value, (spread.least, spread.most)));
             }
         }
     }
@@ -132,7 +136,8 @@ fn lines_of(
     all: &[(String, LatencySeries)],
     points: fn(&LatencySeries) -> Vec<(f64, f64)>,
 ) -> Vec<Line> {
-    all.iter().map(|(name, series)| Line { name: name.clone(), points: points(series) }).collect()
+    let line = |(name, series): &(String, _)| Line { points: points(series), ..Line::named(name) };
+    all.iter().map(line).collect()
 }
 
 fn latency_plot(title: String, across: Across, what: &str, lines: &[Line]) -> Result<Picture> {

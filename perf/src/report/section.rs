@@ -1,5 +1,6 @@
 //! A section of the page: a scenario, or a sweep over one, in each of its classes.
 
+use super::ceiling;
 use super::comparison::Comparison;
 use super::figures;
 use super::grid::Grid;
@@ -31,6 +32,8 @@ pub struct Section {
 struct Class {
     name: &'static str,
     meaning: &'static str,
+    /// What the clients alone do with this work.
+    notes: Vec<String>,
     /// What a reader of the figures must know.
     warnings: Vec<String>,
     pictures: Vec<Picture>,
@@ -107,6 +110,7 @@ impl Class {
         Ok(Class {
             name: first.durability().name(),
             meaning: wording::durability(first.durability()),
+            notes: notes(comparisons),
             warnings: warnings(first.durability(), comparisons),
             pictures,
             costs: figures::costs(comparisons),
@@ -114,6 +118,14 @@ impl Class {
             latency,
         })
     }
+}
+
+/// Of one piece of work: a sweep has a ceiling for each value, which its table has.
+fn notes(comparisons: &[&Comparison<'_>]) -> Vec<String> {
+    let [comparison] = comparisons else { return Vec::new() };
+    let is_open_loop = comparison.is_open_loop() == Some(true);
+    let ceilings = comparison.ceilings.iter();
+    ceilings.filter_map(|outcome| ceiling::sentence(outcome, is_open_loop)).collect()
 }
 
 fn warnings(durability: Durability, comparisons: &[&Comparison<'_>]) -> Vec<String> {

@@ -27,9 +27,14 @@ impl Spread {
         self.least <= other.most && other.least <= self.most
     }
 
-    /// Both ends, if there is more than one run.
+    /// Both ends, if there is more than one run; a unit that both have stands once.
     pub fn text(&self, number: impl Fn(f64) -> String) -> Option<String> {
-        (self.runs > 1).then(|| format!("{} … {}", number(self.least), number(self.most)))
+        let (least, most) = (number(self.least), number(self.most));
+        let bare = match (least.split_once(' '), most.split_once(' ')) {
+            (Some((figure, unit)), Some((_, same))) if unit == same => figure,
+            _ => &least,
+        };
+        (self.runs > 1).then(|| format!("{bare} … {most}"))
     }
 }
 
@@ -43,6 +48,16 @@ mod tests {
         assert!(spread(1.0, 2.0).overlaps(&spread(2.0, 3.0)));
         assert!(spread(1.0, 9.0).overlaps(&spread(2.0, 3.0)));
         assert!(!spread(1.0, 2.0).overlaps(&spread(2.1, 3.0)));
-        assert_eq!(Spread { least: 1.0, most: 1.0, runs: 1 }.text(|v| v.to_string()), None);
+    }
+
+    #[test]
+    fn a_common_unit_stands_once() {
+        let text =
+            |runs, number: fn(f64) -> String| Spread { least: 1.0, most: 2.0, runs }.text(number);
+        assert_eq!(text(1, |value| value.to_string()), None);
+        assert_eq!(text(2, |value| value.to_string()).as_deref(), Some("1 … 2"));
+        assert_eq!(text(2, |value| format!("{value} ms")).as_deref(), Some("1 … 2 ms"));
+        let mixed = |value| if value < 2.0 { "900 µs".to_owned() } else { "2 ms".to_owned() };
+        assert_eq!(text(2, mixed).as_deref(), Some("900 µs … 2 ms"));
     }
 }

@@ -1,5 +1,6 @@
 //! The page's verdict: who is first in what, by how much, and where that is not Pinion.
 
+use super::ceiling::is_near_ceiling;
 use super::comparison::{Comparison, Contest, Standing};
 use super::numbers::{UNKNOWN, factor, percent, whole};
 use super::quantity::Quantity;
@@ -77,7 +78,7 @@ impl Verdict {
             verdict.behind.extend(behind.map(|contest| sentence(comparison, contest)));
             if contests().next().is_some() {
                 let cells = entries.iter().map(|(quantity, contest)| match contest {
-                    Some(contest) => Cell::of(contest),
+                    Some(contest) => Cell::of(comparison, contest),
                     None => Cell::without(comparison, *quantity),
                 });
                 let row = Row { label: label(comparison), cells: cells.collect() };
@@ -114,7 +115,7 @@ impl Counts {
 }
 
 impl Cell {
-    fn of(contest: &Contest<'_>) -> Cell {
+    fn of(comparison: &Comparison<'_>, contest: &Contest<'_>) -> Cell {
         let Contest { ratio, other, .. } = contest;
         let (ratio, other) = (factor(*ratio), &other.system);
         let (class, text) = match (contest.standing, contest.is_proven) {
@@ -124,7 +125,10 @@ impl Cell {
             (Standing::Behind, false) => ("behind", format!("▽ {ratio} worse than {other}")),
             (Standing::Behind, true) => ("behind", format!("▼ {ratio} worse than {other}")),
         };
-        let note = if contest.quantity == Quantity::Rate { busy_clients(contest) } else { None };
+        let note = match contest.quantity {
+            Quantity::Rate => near_ceiling(comparison, contest).or_else(|| busy_clients(contest)),
+            _ => None,
+        };
         Cell { class, text, note: note.unwrap_or_default() }
     }
 
@@ -147,12 +151,24 @@ pub fn client_share(outcome: &Outcome) -> f64 {
     median.client_cpu_seconds_per_million / MILLION * median.records_per_second
 }
 
+/// Says so, where a rate is near what the client alone reaches.
+fn near_ceiling(comparison: &Comparison<'_>, contest: &Contest<'_>) -> Option<String> {
+    let share = |outcome: &Outcome| {
+        let share = comparison.share_of_ceiling(outcome).filter(|share| is_near_ceiling(*share))?;
+        Some(format!("{} at {}", outcome.system, percent(share)))
+    };
+    let near: Vec<String> = [contest.own, contest.other].into_iter().filter_map(share).collect();
+    (!near.is_empty()).then(|| {
+        format!("{} of what the client can do: says nothing about the broker", near.join(", "))
+    })
+}
+
 /// Says so, where a client was what limited a rate.
 fn busy_clients(contest: &Contest<'_>) -> Option<String> {
     let busy = [contest.own, contest.other].into_iter().filter(|o| client_share(o) > CLIENT_BUSY);
     let busy: Vec<String> =
-        busy.map(|o| format!("{}'s used {}", o.system, percent(client_share(o)))).collect();
-    (!busy.is_empty()).then(|| format!("client-bound: {} of a core", busy.join(", ")))
+        busy.map(|o| format!("{} with {}", percent(client_share(o)), o.system)).collect();
+    (!busy.is_empty()).then(|| format!("client-bound: of its core, {}", busy.join(", ")))
 }
 
 /// The class, and the value of a sweep.

@@ -8,7 +8,9 @@ use plotters::coord::ranged1d::AsRangedCoord;
 use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
-const SIZE: (u32, u32) = (560, 340);
+/// Two beside each other, or three where each has few points.
+const SIZE: (u32, u32) = (480, 330);
+const SIZE_OF_VALUES: (u32, u32) = (390, 300);
 /// About what a character takes in the names above the lines.
 const CHARACTER_WIDTH: i32 = 7;
 const SWATCH_WIDTH: i32 = 16;
@@ -23,6 +25,15 @@ pub struct Line {
     pub name: String,
     /// In the order of x; all values more than 0, but for x on a linear axis.
     pub points: Vec<(f64, f64)>,
+    /// The least and the greatest value at some x, if there are several.
+    pub ranges: Vec<(f64, (f64, f64))>,
+}
+
+impl Line {
+    /// One without points.
+    pub fn named(system: &str) -> Line {
+        Line { name: system.to_owned(), points: Vec::new(), ranges: Vec::new() }
+    }
 }
 
 /// The lower axis.
@@ -56,7 +67,7 @@ impl Plot<'_> {
     /// # Errors
     /// If it cannot be drawn.
     pub fn draw(&self) -> Result<String> {
-        svg(SIZE, self.title, self.subtitle, |root| {
+        svg(self.size(), self.title, self.subtitle, |root| {
             let legend = self.draw_legend(root)?;
             let (_, area) = root.split_vertically(HEAD_HEIGHT + legend);
             let xs = || self.lines.iter().flat_map(|line| &line.points).map(|point| point.0);
@@ -82,12 +93,19 @@ impl Plot<'_> {
         })
     }
 
+    fn size(&self) -> (u32, u32) {
+        match self.across {
+            Across::Percentile | Across::Seconds => SIZE,
+            Across::Values(..) => SIZE_OF_VALUES,
+        }
+    }
+
     /// The systems' names beside their colours; returns the height that they take.
     fn draw_legend(&self, root: &Area<'_>) -> std::result::Result<i32, Box<dyn std::error::Error>> {
         let (mut x, mut y) = (MARGIN, HEAD_HEIGHT);
         for line in self.lines {
             let width = CHARACTER_WIDTH * i32::try_from(line.name.chars().count())?;
-            if x > MARGIN && x + SWATCH_WIDTH + width > SIZE.0.cast_signed() - MARGIN {
+            if x > MARGIN && x + SWATCH_WIDTH + width > self.size().0.cast_signed() - MARGIN {
                 (x, y) = (MARGIN, y + LEGEND_HEIGHT);
             }
             let swatch = [(x, y + 3), (x + SWATCH_WIDTH - 5, y + 13)];
@@ -110,7 +128,10 @@ impl Plot<'_> {
         X: AsRangedCoord<Value = f64>,
         X::CoordDescType: ValueFormatter<f64>,
     {
-        let figures = self.lines.iter().flat_map(|line| &line.points).map(|point| point.1);
+        let figures = self.lines.iter().flat_map(|line| {
+            let ends = line.ranges.iter().flat_map(|(_, range)| [range.0, range.1]);
+            line.points.iter().map(|point| point.1).chain(ends)
+        });
         let figures = decades(figures);
         let marks = ticks(&figures);
         let mut chart = ChartBuilder::on(area)
@@ -135,6 +156,10 @@ impl Plot<'_> {
             let color = color_of(&line.name);
             let points = || line.points.iter().copied();
             chart.draw_series(LineSeries::new(points(), color.stroke_width(2)))?;
+            let ranges = line.ranges.iter().map(|(x, range)| {
+                PathElement::new(vec![(*x, range.0), (*x, range.1)], color.stroke_width(1))
+            });
+            chart.draw_series(ranges)?;
             let radius = match self.across {
                 Across::Percentile => continue,
                 Across::Seconds => 2,
@@ -150,7 +175,7 @@ impl Plot<'_> {
 fn percentile_name(rarity: f64) -> String {
     let percent = 100.0 - 100.0 / rarity;
     let digits = (rarity.log10().round() as usize).saturating_sub(2);
-    format!("{percent:.digits$} %")
+    format!("{percent:.digits$}%")
 }
 
 #[cfg(test)]
@@ -158,7 +183,7 @@ mod tests {
     use super::*;
 
     fn draw(across: Across, points: Vec<(f64, f64)>) -> String {
-        let lines = [Line { name: "pinion".to_owned(), points }];
+        let lines = [Line { points, ..Line::named("pinion") }];
         let tick = |value: f64| value.to_string();
         let plot = Plot { title: "t", subtitle: "s", across, tick: &tick, lines: &lines };
         plot.draw().expect("lines can be drawn")
@@ -184,6 +209,6 @@ mod tests {
     #[test]
     fn rarities_are_named_as_percentiles() {
         let names = [1.0, 10.0, 100.0, 10_000.0].map(percentile_name);
-        assert_eq!(names, ["0 %", "90 %", "99 %", "99.99 %"]);
+        assert_eq!(names, ["0%", "90%", "99%", "99.99%"]);
     }
 }
