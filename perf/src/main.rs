@@ -8,6 +8,7 @@
 mod error;
 mod work;
 mod host;
+mod ceiling;
 mod drivers;
 mod systems;
 mod sweep;

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::report::{page, table};
 use crate::run::plan::Plan;
 use crate::scenario::Scenario;
+use crate::systems;
 use std::process::ExitCode;
 
 /// Runs these scenarios. Fails, after all of them, if a system failed or lost records.
@@ -22,7 +23,8 @@ pub fn run(names: &[String], args: &RunArgs) -> Result<ExitCode> {
         })
         .collect();
     let scenarios = scenarios?;
-    let (systems, setting) = args.systems.resolve()?;
+    let (mut systems, setting) = args.systems.resolve()?;
+    systems.extend(systems::ceiling_of(&systems));
     run_plan(&Plan { systems, scenarios, rounds: args.runs, out: args.out.clone(), setting })
 }
 

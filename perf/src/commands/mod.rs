@@ -7,6 +7,7 @@ mod doctor;
 mod load;
 mod page;
 
+use crate::ceiling;
 use crate::drivers::KafkaClient;
 use crate::error::{Error, Result};
 use crate::host::cores::Cores;
@@ -58,6 +59,12 @@ enum Command {
     },
     /// What is installed, which scenarios there are, and what machine this is.
     Doctor(SystemArgs),
+    /// Serves what measures the generator's ceiling; for runs, which start it.
+    #[command(name = systems::ceiling::COMMAND, hide = true)]
+    CeilingBroker {
+        /// Where to listen.
+        address: String,
+    },
 }
 
 /// What to run it on.
@@ -124,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::Load(load) => load::run(load),
         Command::Report { folder } => page::run(folder),
         Command::Doctor(systems) => doctor::run(systems),
+        Command::CeilingBroker { address } => ceiling::serve(address).map(|()| ExitCode::SUCCESS),
     });
     match done {
         Ok(code) => code,

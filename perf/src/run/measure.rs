@@ -108,7 +108,7 @@ fn once(
 
 fn one_after_the_other(server: &mut Server, phase: &Phase<'_>) -> Result<Measured> {
     let scenario = phase.scenario;
-    let writers = phase.writers()?;
+    let writers = phase.writers(server)?;
     let (written, Written { produced, stop }) = costing(server, |server| {
         let written = phase.produce(server, writers)?;
         Ok((phases::span_of(&written.produced), written))

@@ -6,6 +6,7 @@ use super::consuming::{self, Consumed, Reading};
 use super::producing::{self, Assignment, Produced};
 use crate::drivers::{Broker, Consumer, ConsumerOptions, Producer, ProducerOptions, Start, Topic};
 use crate::error::{Error, Result};
+use crate::host::interrupt;
 use crate::host::server::Server;
 use crate::scenario::Scenario;
 use crate::work::pacer::{Pace, Pacer};
@@ -120,7 +121,7 @@ impl Phase<'_> {
             consumers.push(self.reader(options)?);
         }
         thread::sleep(READERS_CONNECT);
-        let writers = self.writers()?;
+        let writers = self.writers(server)?;
         self.begin("fan-out", self.scenario.records * (1 + u64::from(self.scenario.readers)));
         let shared = Shared::start();
         thread::scope(|scope| {
@@ -152,7 +153,7 @@ impl Phase<'_> {
             confirm,
             ..self.assignment(0)
         };
-        let writer = self.writer(options, assignment)?;
+        let writer = self.writer(server, options, assignment)?;
         self.begin("backlog", backlog);
         let shared = Shared::start();
         thread::scope(|scope| {
@@ -174,7 +175,7 @@ impl Phase<'_> {
         let at_the_end = self.scenario.consumer_options(Start::End);
         let mut follower = self.reader(at_the_end)?;
         thread::sleep(READERS_CONNECT);
-        let writers = self.writers()?;
+        let writers = self.writers(server)?;
         let from_the_first = self.scenario.consumer_options(Start::First);
         let mut drainer = self.reader(from_the_first)?;
         self.begin("catch-up", backlog + 3 * records);
@@ -204,17 +205,26 @@ impl Phase<'_> {
     /// Connects every producer and has it build what it builds ahead.
     ///
     /// # Errors
-    /// If a client fails, or the run is interrupted.
-    pub fn writers(&self) -> Result<Vec<Writer>> {
-        self.begin("preparing", 0);
+    /// If broker or a client fails, or the run is interrupted.
+    pub fn writers(&self, server: &mut Server) -> Result<Vec<Writer>> {
+        self.begin("preparing", self.scenario.records);
         let options = self.scenario.producer_options();
         let numbers = 0..self.scenario.producers;
-        numbers.map(|number| self.writer(options, self.assignment(number))).collect()
+        numbers.map(|number| self.writer(server, options, self.assignment(number))).collect()
     }
 
-    fn writer(&self, options: ProducerOptions, mut assignment: Assignment) -> Result<Writer> {
+    fn writer(
+        &self,
+        server: &mut Server,
+        options: ProducerOptions,
+        mut assignment: Assignment,
+    ) -> Result<Writer> {
         let mut producer = self.broker.producer(self.topic, options)?;
-        producing::prepare(producer.as_mut(), &mut assignment)?;
+        producing::prepare(producer.as_mut(), &mut assignment, |records| {
+            self.bar.set_position(records);
+            interrupt::check()?;
+            server.check_alive()
+        })?;
         Ok(Writer { producer, assignment })
     }
 

@@ -56,8 +56,10 @@ impl Plan {
         for round in 0..self.rounds {
             let first = round as usize % lanes.len().max(1);
             lanes.rotate_left(first);
-            for lane in lanes.iter_mut().filter(|lane| !lane.failed) {
-                self.run_lane(lane, round, &mut results)?;
+            for index in 0..lanes.len() {
+                if is_wanted(&lanes, index) {
+                    self.run_lane(&mut lanes[index], round, &mut results)?;
+                }
             }
             lanes.rotate_right(first);
         }
@@ -108,7 +110,7 @@ impl Plan {
     }
 
     /// What a system runs in a class: it needs to keep what is read where several read it, and to
-    /// be ours where it is restarted.
+    /// be ours where it is restarted. A ceiling is that of a rate which is not given.
     fn scenarios_of(
         &self,
         system: &'static dyn System,
@@ -120,6 +122,7 @@ impl Plan {
             scenario.durability.contains(&durability)
                 && (!scenario.needs_log() || system.is_log())
                 && (scenario.kind != Kind::Restart || can_restart)
+                && (!system.is_ceiling() || scenario.rate.is_none())
         };
         self.scenarios.iter().filter(fits)
     }
@@ -189,6 +192,13 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Whether a lane is still to be run: a ceiling is, as long as there is somebody to compare with it.
+fn is_wanted(lanes: &[Lane], index: usize) -> bool {
+    let Lane { system, failed, .. } = lanes[index];
+    let has_peer = || lanes.iter().any(|lane| lane.system.speaks_kafka() && !lane.failed);
+    !failed && (!system.is_ceiling() || has_peer())
 }
 
 fn add(results: &mut Results, lane: &Lane, scenario: &Scenario, measured: Measured) {

@@ -3,7 +3,6 @@
 use super::{Shared, Watchdog};
 use crate::drivers::{Outgoing, Producer};
 use crate::error::Result;
-use crate::host::interrupt;
 use crate::work::in_flight::{InFlight, Times};
 use crate::work::latency::LatencySeries;
 use crate::work::pacer::{Pacer, Step};
@@ -14,8 +13,8 @@ use std::time::Duration;
 
 /// How often, in records, confirmations are looked for while there is something to send.
 const CONFIRM_INTERVAL: u64 = 16;
-/// How often, in records, an interrupt is looked for while requests are built.
-const INTERRUPT_INTERVAL: u64 = 1 << 14;
+/// How often, in records, to look up while requests are built.
+const LOOK_UP_INTERVAL: u64 = 1 << 14;
 const CONFIRM_WAIT: Duration = Duration::from_millis(1);
 /// Waits for a due time are cut into naps, between which confirmations are looked for.
 const NAP_MAX: Duration = Duration::from_micros(50);
@@ -64,9 +63,15 @@ struct Loop<'a> {
 /// Has the driver build its requests, if it does so ahead: in a closed loop, where no record has a
 /// time of its own.
 ///
+/// `look_up`, which may end it, is called now and then with the number of records so far.
+///
 /// # Errors
-/// If the driver fails, or the run is interrupted.
-pub fn prepare(producer: &mut dyn Producer, assignment: &mut Assignment) -> Result<()> {
+/// If the driver fails, or `look_up` does.
+pub fn prepare(
+    producer: &mut dyn Producer,
+    assignment: &mut Assignment,
+    mut look_up: impl FnMut(u64) -> Result<()>,
+) -> Result<()> {
     let records = assignment.pacer.records();
     if assignment.pacer.room() == 0 {
         return Ok(());
@@ -80,8 +85,8 @@ pub fn prepare(producer: &mut dyn Producer, assignment: &mut Assignment) -> Resu
         if !producer.prepare(Outgoing { partition, key, sequence, payload })? {
             return Ok(());
         }
-        if sequence.is_multiple_of(INTERRUPT_INTERVAL) {
-            interrupt::check()?;
+        if sequence.is_multiple_of(LOOK_UP_INTERVAL) {
+            look_up(sequence)?;
         }
     }
     assignment.is_prepared = true;

@@ -40,6 +40,10 @@ impl System for Kafka {
         &[Durability::PageCache, Durability::Fsync]
     }
 
+    fn speaks_kafka(&self) -> bool {
+        true
+    }
+
     fn can_restart(&self) -> bool {
         true
     }

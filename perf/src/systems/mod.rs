@@ -4,6 +4,7 @@
 //! Imports `host`, `drivers` and `error`. Never here: what is measured, or how.
 
 pub mod activemq;
+pub mod ceiling;
 pub mod endpoint;
 pub mod kafka;
 pub mod nats;
@@ -47,6 +48,14 @@ pub trait System: Sync {
     fn can_restart(&self) -> bool {
         false
     }
+    /// Whether its clients are those of Kafka, whose ceiling can be measured.
+    fn speaks_kafka(&self) -> bool {
+        false
+    }
+    /// Whether it is no competitor, but measures how far the generator gets.
+    fn is_ceiling(&self) -> bool {
+        false
+    }
     /// Fetches what is missing, and gives the version.
     fn install(&self, setting: &Setting) -> Result<String>;
     /// Starts it, empty.
@@ -76,6 +85,13 @@ pub const ALL: [&dyn System; 6] = [
     &activemq::ActiveMq,
     &nats::Nats,
 ];
+
+/// What measures the ceiling of the generators that these systems are driven by, as far as that
+/// can be done.
+pub fn ceiling_of(systems: &[&dyn System]) -> Option<&'static dyn System> {
+    let ceiling: &dyn System = &self::ceiling::Ceiling;
+    systems.iter().any(|system| system.speaks_kafka()).then_some(ceiling)
+}
 
 /// The systems of these names; all of them, if there are no names.
 ///

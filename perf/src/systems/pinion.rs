@@ -23,6 +23,10 @@ impl System for Pinion {
         &[Durability::PageCache, Durability::Fsync]
     }
 
+    fn speaks_kafka(&self) -> bool {
+        true
+    }
+
     fn can_restart(&self) -> bool {
         true
     }
