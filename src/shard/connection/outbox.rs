@@ -97,11 +97,12 @@ impl Outbox {
         self.in_flight = InFlight::Nothing;
     }
 
-    /// Notes that `count` bytes of the range in flight have gone; the rest comes first again.
+    /// Notes that `count` bytes of the range in flight have gone; the rest comes first again. Says
+    /// whether that was the whole range.
     ///
     /// # Errors
     /// If the file had nothing left: the client was promised more, so the connection must end.
-    pub fn on_sent_file(&mut self, count: u32) -> Result<(), ShortFile> {
+    pub fn on_sent_file(&mut self, count: u32) -> Result<bool, ShortFile> {
         let InFlight::Range(mut plan) = std::mem::take(&mut self.in_flight) else {
             unreachable!("a range was in flight");
         };
@@ -111,10 +112,11 @@ impl Outbox {
         }
         plan.position += u64::from(count);
         plan.length -= count;
-        if plan.length > 0 {
+        let is_whole = plan.length == 0;
+        if !is_whole {
             self.queue.push_front(Outgoing::Range(plan));
         }
-        Ok(())
+        Ok(is_whole)
     }
 
     /// Notes that the send in flight failed.

@@ -91,7 +91,11 @@ impl Sender {
     /// # Errors
     /// If the file had nothing left: the client was promised more, so the connection must end.
     pub fn on_sent_file(&mut self, count: u32) -> Result<(), ShortFile> {
-        self.outbox.on_sent_file(count)
+        if !self.outbox.on_sent_file(count)? {
+            // The last of the replies is not whole: it counts with the range's last chunk.
+            self.leaving = 0;
+        }
+        Ok(())
     }
 
     /// The send in flight failed.
@@ -124,7 +128,10 @@ impl Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Monotonic;
+    use crate::base::{Monotonic, Offset};
+    use crate::io::{File, Residency};
+    use crate::log::SegmentFile;
+    use std::sync::Arc;
 
     fn push(sender: &mut Sender, number: u64) {
         sender.push(Reply::Encoded(vec![number as u8]), Gather::default);
@@ -133,7 +140,22 @@ mod tests {
 
     fn sent(sender: &mut Sender) -> Vec<RequestTimes> {
         sender.on_sent();
+        taken(sender)
+    }
+
+    fn taken(sender: &mut Sender) -> Vec<RequestTimes> {
         sender.take_sent().map(|(_, times)| times).collect()
+    }
+
+    fn range(length: u32) -> ReadPlan {
+        ReadPlan {
+            segment: Arc::new(SegmentFile { file: File(1) }),
+            position: 0,
+            length,
+            first_batch_length: length,
+            base_offset: Offset::ZERO,
+            residency: Residency::Resident,
+        }
     }
 
     /// Goal: a reply counts as sent with the send that it was in, and not with an earlier one.
@@ -148,6 +170,23 @@ mod tests {
         assert_eq!(sent(&mut sender), [0, 1].map(|at| RequestTimes::new(Monotonic(at))));
         assert!(!sender.is_empty() && sender.next_send(Socket(1)).is_some());
         assert_eq!(sent(&mut sender), [RequestTimes::new(Monotonic(2))]);
+        assert!(sender.is_empty());
+    }
+
+    /// Goal: a reply with a file's range in it counts as sent with the range's last chunk.
+    #[test]
+    fn a_range_is_sent_with_its_last_chunk() {
+        let mut sender = Sender::default();
+        let ranges = vec![(Cut { at: 1, length: 10 }, range(10))];
+        sender.push(Reply::Spliced { head: vec![0], ranges }, Gather::default);
+        sender.note_reply(ApiKey::Fetch, RequestTimes::new(Monotonic(0)));
+        assert!(sender.next_send(Socket(1)).is_some());
+        assert_eq!(sent(&mut sender), []);
+        for (count, replies) in [(4, 0), (5, 0), (1, 1)] {
+            assert!(matches!(sender.next_send(Socket(1)), Some(Op::SendFile { .. })));
+            assert_eq!(sender.on_sent_file(count), Ok(()));
+            assert_eq!(taken(&mut sender).len(), replies, "after {count} more bytes");
+        }
         assert!(sender.is_empty());
     }
 }
