@@ -18,6 +18,9 @@ pub enum Error {
     /// Something that a system needs is not there and cannot be fetched.
     #[error("cannot be installed: {0}")]
     Install(String),
+    /// Something that a system needs is not there, and would be fetched.
+    #[error("would be installed: {0}")]
+    Wanted(String),
     /// A system did not come up.
     #[error("did not start: {0}")]
     Start(String),

@@ -1,4 +1,4 @@
-//! `doctor`: what could be run here. Installs what is missing, as a run would.
+//! `doctor`: what could be run here, what is there for it, and what a run would install first.
 
 use super::SystemArgs;
 use crate::error::{Error, Result};
@@ -11,7 +11,8 @@ use std::process::ExitCode;
 /// # Errors
 /// If the machine cannot be looked at.
 pub fn run(args: &SystemArgs) -> Result<ExitCode> {
-    let (systems, setting) = args.resolve()?;
+    let (systems, mut setting) = args.resolve()?;
+    setting.installs = setting.installs.rehearsal();
     let stamp = Stamp::take(&setting.data, &setting.cores)?;
     let text = toml::to_string(&stamp).map_err(|error| Error::Input(error.to_string()))?;
     println!("[machine]\n{text}");
@@ -22,11 +23,12 @@ pub fn run(args: &SystemArgs) -> Result<ExitCode> {
             Ok(version) => {
                 let classes = system.durabilities().iter().map(|class| class.name());
                 let classes = classes.collect::<Vec<_>>().join(", ");
-                println!("{:10} {version} ({classes})", system.name());
+                println!("{:16} {version} ({classes})", system.name());
             }
+            Err(error @ Error::Wanted(_)) => println!("{:16} {error}", system.name()),
             Err(error) => {
                 code = ExitCode::FAILURE;
-                println!("{:10} left out: {error}", system.name());
+                println!("{:16} left out: {error}", system.name());
             }
         }
     }

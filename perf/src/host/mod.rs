@@ -3,6 +3,7 @@
 //! Imports only `error`. Never here: a system's settings, a scenario, a result.
 
 pub mod cores;
+pub mod debian;
 pub mod directory;
 pub mod group;
 pub mod install;

@@ -5,6 +5,7 @@ use super::{Running, Setting, System};
 use crate::drivers::kafka::KafkaBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
+use crate::host::debian::JAVA;
 use crate::host::directory::{self, Directory};
 use crate::host::server::Server;
 use crate::host::{install, ports};
@@ -50,8 +51,7 @@ impl System for Kafka {
 
     fn install(&self, setting: &Setting) -> Result<String> {
         jars(setting)?;
-        let java = "Debian package: default-jre-headless";
-        install::run(Command::new("java").arg("-version"), java)?;
+        setting.installs.programs(&[JAVA])?;
         Ok(VERSION.to_owned())
     }
 

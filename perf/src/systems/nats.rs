@@ -5,9 +5,9 @@ use crate::drivers::nats::NatsBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::Result;
 use crate::host::directory::Directory;
-use crate::host::install::Installs;
-use crate::host::ports;
 use crate::host::server::Server;
+use crate::host::{install, ports};
+use std::path::PathBuf;
 use std::process::Command;
 
 const PACKAGE: &str = "nats-server";
@@ -27,12 +27,11 @@ impl System for Nats {
     }
 
     fn install(&self, setting: &Setting) -> Result<String> {
-        setting.installs.debian("nats", &[PACKAGE])?;
-        Ok(format!("{} (Debian)", Installs::debian_version(PACKAGE)?))
+        install::debian_version(&tree(setting)?, PACKAGE)
     }
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
-        let tree = setting.installs.debian("nats", &[PACKAGE])?;
+        let tree = tree(setting)?;
         let directory = Directory::create(&setting.data)?;
         let port = ports::free()?;
         let mut command = Command::new(tree.join("usr/sbin/nats-server"));
@@ -58,4 +57,8 @@ impl System for Nats {
             _ => "stream in files, synced every two minutes".to_owned(),
         }
     }
+}
+
+fn tree(setting: &Setting) -> Result<PathBuf> {
+    setting.installs.debian("nats", &[PACKAGE])
 }

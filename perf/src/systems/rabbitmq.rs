@@ -10,9 +10,8 @@ use crate::drivers::streams::StreamBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::directory::Directory;
-use crate::host::install::Installs;
-use crate::host::ports;
 use crate::host::server::Server;
+use crate::host::{install, ports};
 use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -60,8 +59,7 @@ impl System for RabbitMq {
     }
 
     fn install(&self, setting: &Setting) -> Result<String> {
-        tree(setting)?;
-        Ok(format!("{} (Debian)", Installs::debian_version(PACKAGES[0])?))
+        install::debian_version(&tree(setting)?, PACKAGES[0])
     }
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {

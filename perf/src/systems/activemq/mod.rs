@@ -5,9 +5,10 @@ use super::{Running, Setting, System};
 use crate::drivers::openwire::{OpenWireBroker, Program};
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::Result;
+use crate::host::debian::JAVA;
 use crate::host::directory::Directory;
+use crate::host::ports;
 use crate::host::server::Server;
-use crate::host::{install, ports};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -38,8 +39,7 @@ impl System for ActiveMq {
 
     fn install(&self, setting: &Setting) -> Result<String> {
         class_path(setting)?;
-        let java = "Debian package: default-jdk-headless";
-        install::run(Command::new("java").arg("-version"), java)?;
+        setting.installs.programs(&[JAVA])?;
         Ok(VERSION.to_owned())
     }
 
