@@ -194,7 +194,7 @@ impl Plan {
     }
 }
 
-/// Whether a lane is still to be run: a ceiling is, as long as there is somebody to compare with it.
+/// Whether a lane is still to be run: a ceiling is, while there is somebody to compare with it.
 fn is_wanted(lanes: &[Lane], index: usize) -> bool {
     let Lane { system, failed, .. } = lanes[index];
     let has_peer = || lanes.iter().any(|lane| lane.system.speaks_kafka() && !lane.failed);
