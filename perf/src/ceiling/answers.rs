@@ -1,11 +1,12 @@
 //! What each request is answered with.
 
-use super::store::{Partition, Store};
+use super::store::{Partition, Retention, Store};
 use crate::error::{Error, Result};
 use bytes::{Bytes, BytesMut};
 use pinion::wire::api::api_versions::{ApiVersion, ApiVersionsResponse};
 use pinion::wire::api::create_topics::{
-    CreatableTopic, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
+    CreatableTopic, CreatableTopicConfig, CreatableTopicResult, CreateTopicsRequest,
+    CreateTopicsResponse,
 };
 use pinion::wire::api::fetch::{
     FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData, Records,
@@ -163,7 +164,13 @@ fn metadata(store: &Store, header: Header, body: &[u8]) -> Result<Answer> {
 fn create_topics(store: &Store, header: Header, body: &[u8]) -> Result<Answer> {
     let request: CreateTopicsRequest<'_> = header.decode(body)?;
     let create = |topic: &CreatableTopic<'_>| {
-        store.create(topic.name, usize::try_from(topic.num_partitions).unwrap_or(1));
+        let is_none = |config: &CreatableTopicConfig<'_>| {
+            config.name == "retention.bytes" && config.value == Some("0")
+        };
+        let keeps_nothing = topic.configs.iter().any(is_none);
+        let retention = if keeps_nothing { Retention::Nothing } else { Retention::All };
+        let partitions = usize::try_from(topic.num_partitions).unwrap_or(1);
+        store.create(topic.name, partitions, retention);
     };
     request.topics.iter().for_each(create);
     let topics = request.topics.iter();

@@ -21,14 +21,26 @@ pub struct Store {
 pub type Topic = Arc<Vec<Partition>>;
 
 /// One log.
-#[derive(Debug, Default)]
-pub struct Partition(Mutex<Log>);
+#[derive(Debug)]
+pub struct Partition {
+    retention: Retention,
+    log: Mutex<Log>,
+}
 
 #[derive(Debug, Default)]
 struct Log {
     /// Each with its base offset.
     batches: Vec<(i64, Bytes)>,
     end: i64,
+}
+
+/// Whether batches are kept; their offsets are counted all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// All of them.
+    All,
+    /// None of them.
+    Nothing,
 }
 
 impl Store {
@@ -38,8 +50,8 @@ impl Store {
     }
 
     /// Makes an empty topic.
-    pub fn create(&self, name: &str, partitions: usize) {
-        let partitions = (0..partitions).map(|_| Partition::default()).collect();
+    pub fn create(&self, name: &str, partitions: usize, retention: Retention) {
+        let partitions = (0..partitions).map(|_| Partition::new(retention)).collect();
         self.lock().insert(name.to_owned(), Arc::new(partitions));
     }
 
@@ -59,6 +71,10 @@ impl Store {
 }
 
 impl Partition {
+    fn new(retention: Retention) -> Partition {
+        Partition { retention, log: Mutex::default() }
+    }
+
     /// Appends a batch as it is, with the next offset; that offset. `None` if it is too short for
     /// one.
     pub fn append(&self, mut batch: BytesMut) -> Option<i64> {
@@ -67,7 +83,9 @@ impl Partition {
         let mut log = self.lock();
         let base = log.end;
         batch[BASE_OFFSET].copy_from_slice(&base.to_be_bytes());
-        log.batches.push((base, batch.freeze()));
+        if self.retention == Retention::All {
+            log.batches.push((base, batch.freeze()));
+        }
         log.end = base + count;
         Some(base)
     }
@@ -80,7 +98,7 @@ impl Partition {
     /// Batches from the one with `offset` in it, up to a size, but one at least; and the end.
     pub fn read(&self, offset: i64, size_max: usize) -> (Vec<Bytes>, i64) {
         let log = self.lock();
-        if offset >= log.end {
+        if offset >= log.end || log.batches.is_empty() {
             return (Vec::new(), log.end);
         }
         let first = log.batches.partition_point(|(base, _)| *base <= offset).saturating_sub(1);
@@ -94,7 +112,7 @@ impl Partition {
     }
 
     fn lock(&self) -> MutexGuard<'_, Log> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -112,7 +130,7 @@ mod tests {
     /// Goal: what was appended is read from any offset on, with its offsets, up to a size.
     #[test]
     fn batches_are_read_from_any_offset() {
-        let partition = Partition::default();
+        let partition = Partition::new(Retention::All);
         assert_eq!(partition.read(0, 1000), (Vec::new(), 0));
         for (records, base) in [(3, 0), (2, 3), (4, 5)] {
             assert_eq!(partition.append(batch(records)), Some(base));
@@ -132,5 +150,13 @@ mod tests {
         assert_eq!(bases(5, 1), [5]);
         assert_eq!(bases(0, batch(3).len() + batch(2).len()), [0, 3]);
         assert_eq!(bases(9, 10_000), [0; 0]);
+    }
+
+    /// Goal: records that nobody wants back are counted and dropped.
+    #[test]
+    fn batches_are_dropped_where_nothing_is_kept() {
+        let partition = Partition::new(Retention::Nothing);
+        assert_eq!(partition.append(batch(3)), Some(0));
+        assert_eq!((partition.end(), partition.read(0, 1000)), (3, (Vec::new(), 3)));
     }
 }

@@ -50,6 +50,8 @@ pub struct Topic {
     pub partitions: u32,
     /// What its records survive once acknowledged.
     pub durability: Durability,
+    /// Whether its records are wanted back: a ceiling is that of sending alone.
+    pub is_kept: bool,
 }
 
 /// How a producer sends.

@@ -48,6 +48,20 @@ pub struct Measured {
     pub latency_until_confirmed: LatencySeries,
 }
 
+/// What is to be measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Work<'a> {
+    /// What is done.
+    pub scenario: &'a Scenario,
+    /// What acknowledgements mean.
+    pub durability: Durability,
+    /// Which of the runs it is.
+    pub round: u32,
+    /// Whether it is no system that is measured, but how far its client gets: then records that
+    /// are not read to be measured are not read at all.
+    pub is_ceiling: bool,
+}
+
 /// What a phase took: time, and CPU time of broker and harness.
 struct Cost {
     span: Duration,
@@ -59,19 +73,15 @@ struct Cost {
 ///
 /// # Errors
 /// If broker or client fail, or the run is interrupted. Lost records are no error but a verdict.
-pub fn run(
-    running: &mut Running,
-    scenario: &Scenario,
-    durability: Durability,
-    round: u32,
-    bar: &ProgressBar,
-) -> Result<Measured> {
+pub fn run(running: &mut Running, work: Work<'_>, bar: &ProgressBar) -> Result<Measured> {
+    let Work { scenario, durability, round, is_ceiling } = work;
     let run = std::process::id();
     let topic = |part: &str| Topic {
         // Of this run alone, since a broker may have been here before.
         name: format!("{}-{part}-{run}-{round}", scenario.name),
         partitions: scenario.partitions,
         durability,
+        is_kept: !is_ceiling || scenario.kind != Kind::Produce,
     };
     let records = scenario.records as f64;
     let mut warm_up = scenario
@@ -117,6 +127,12 @@ fn one_after_the_other(server: &mut Server, phase: &Phase<'_>) -> Result<Measure
         Kind::Consume => scenario.keeping_options(),
         _ => ConsumerOptions { kafka_client: scenario.kafka_client, ..VERIFYING },
     };
+    if !phase.topic.is_kept {
+        let latency = merged(produced.iter().map(|produced| &produced.latency));
+        let figures = figures(scenario, scenario.records, &written);
+        let run = Run { figures, verification: Verdict::default() };
+        return Ok(Measured { run, latency, latency_until_confirmed: LatencySeries::default() });
+    }
     let reader = phase.reader(options)?;
     let (read, consumed) = costing(server, |server| {
         let consumed = phase.consume(server, reader)?;

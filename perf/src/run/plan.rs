@@ -1,6 +1,6 @@
 //! Goes through systems, scenarios and rounds, and keeps going where one of them fails.
 
-use super::measure::{self, Measured};
+use super::measure::{self, Measured, Work};
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
 use crate::host::interrupt;
@@ -152,7 +152,13 @@ impl Plan {
         };
         for scenario in self.scenarios_of(lane.system, lane.durability) {
             bar.set_prefix(format!("{} {} #{}", lane.system.name(), scenario.name, round + 1));
-            match measure::run(&mut running, scenario, lane.durability, round, &bar) {
+            let work = Work {
+                scenario,
+                durability: lane.durability,
+                round,
+                is_ceiling: lane.system.is_ceiling(),
+            };
+            match measure::run(&mut running, work, &bar) {
                 Ok(measured) => {
                     self.write_logs(lane, scenario, round, &measured)?;
                     add(results, lane, scenario, measured);

@@ -2,7 +2,6 @@
 //! to nothing.
 
 use super::{Running, Setting, System};
-use crate::drivers::kafka::KafkaBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::directory::Directory;
@@ -43,14 +42,12 @@ impl System for Ceiling {
         let program = std::env::current_exe().map_err(Error::io("this program"))?;
         let mut command = Command::new(program);
         command.args([COMMAND, &bootstrap]);
-        let mut server = Server::start(command, directory, &setting.cores)?;
-        let broker = KafkaBroker::new(bootstrap);
-        server.await_ready(|| broker.answers())?;
-        Ok(Running { server, broker: Box::new(broker) })
+        let server = Server::start(command, directory, &setting.cores)?;
+        Running::speaking_kafka(server, bootstrap)
     }
 
     fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
-        Ok(Box::new(KafkaBroker::new(address.to_owned())))
+        Ok(super::kafka_at(address))
     }
 
     fn client(&self, kafka: KafkaClient) -> &'static str {

@@ -2,7 +2,6 @@
 //! start script.
 
 use super::{Running, Setting, System};
-use crate::drivers::kafka::KafkaBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::debian::JAVA;
@@ -69,14 +68,12 @@ impl System for Kafka {
 
         let mut command = java(&jars, "kafka.Kafka");
         command.arg(&properties).current_dir(directory.path());
-        let mut server = Server::start(command, directory, &setting.cores)?;
-        let broker = KafkaBroker::new(format!("127.0.0.1:{port}"));
-        server.await_ready(|| broker.answers())?;
-        Ok(Running { server, broker: Box::new(broker) })
+        let server = Server::start(command, directory, &setting.cores)?;
+        Running::speaking_kafka(server, format!("127.0.0.1:{port}"))
     }
 
     fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
-        Ok(Box::new(KafkaBroker::new(address.to_owned())))
+        Ok(super::kafka_at(address))
     }
 
     fn client(&self, kafka: KafkaClient) -> &'static str {

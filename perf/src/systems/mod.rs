@@ -11,6 +11,7 @@ pub mod nats;
 pub mod pinion;
 pub mod rabbitmq;
 
+use crate::drivers::kafka::KafkaBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::cores::Cores;
@@ -74,6 +75,23 @@ pub struct Running {
     pub server: Server,
     /// Its clients' way in.
     pub broker: Box<dyn Broker>,
+}
+
+impl Running {
+    /// One that speaks Kafka's protocol at `bootstrap`, once it is ready.
+    ///
+    /// # Errors
+    /// If it ends or takes too long.
+    fn speaking_kafka(mut server: Server, bootstrap: String) -> Result<Running> {
+        let broker = KafkaBroker::new(bootstrap);
+        server.await_ready(|| broker.answers())?;
+        Ok(Running { server, broker: Box::new(broker) })
+    }
+}
+
+/// Clients' way to one that runs already and speaks Kafka's protocol.
+fn kafka_at(address: &str) -> Box<dyn Broker> {
+    Box::new(KafkaBroker::new(address.to_owned()))
 }
 
 /// All systems, in the order of tables.

@@ -1,7 +1,6 @@
 //! Pinion: the checkout's own, built for release, or a program that is named.
 
 use super::{Running, Setting, System};
-use crate::drivers::kafka::KafkaBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::directory::Directory;
@@ -51,14 +50,12 @@ impl System for Pinion {
         command.arg("serve").arg("--data").arg(directory.path().join("data"));
         command.args(["--listen", &bootstrap]);
         command.args(["--set", &format!("pinion.metrics.listen=127.0.0.1:{}", ports::free()?)]);
-        let mut server = Server::start(command, directory, &setting.cores)?;
-        let broker = KafkaBroker::new(bootstrap);
-        server.await_ready(|| broker.answers())?;
-        Ok(Running { server, broker: Box::new(broker) })
+        let server = Server::start(command, directory, &setting.cores)?;
+        Running::speaking_kafka(server, bootstrap)
     }
 
     fn connect(&self, _: &Setting, address: &str) -> Result<Box<dyn Broker>> {
-        Ok(Box::new(KafkaBroker::new(address.to_owned())))
+        Ok(super::kafka_at(address))
     }
 
     fn client(&self, kafka: KafkaClient) -> &'static str {

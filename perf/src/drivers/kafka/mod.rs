@@ -90,6 +90,7 @@ impl Broker for KafkaBroker {
         let partitions = i32::try_from(topic.partitions).unwrap_or(i32::MAX);
         let wanted = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(1))
             .set("flush.messages", flush);
+        let wanted = if topic.is_kept { wanted } else { wanted.set("retention.bytes", "0") };
         block_on(admin.create_topics([&wanted], &AdminOptions::new()))
     }
 
