@@ -102,7 +102,7 @@ pub struct Figures {
     pub broker_cpu_seconds_per_gb: f64,
     /// CPU time of the broker's processes per 10^6 records.
     pub broker_cpu_seconds_per_million: f64,
-    /// CPU time of the harness, the client library included, per 10^6 records.
+    /// CPU time of the harness per 10^6 records: the client library included, wherever it runs.
     pub client_cpu_seconds_per_million: f64,
     /// Resident memory of the broker's processes at the end, in 10^6 bytes.
     pub rss_mb: f64,

@@ -1,7 +1,8 @@
 //! How records reach a broker and come back: one file per client library.
 //!
 //! A driver hands over, confirms and delivers; it neither schedules nor measures nor verifies.
-//! Imports `error` only. Never here: a measurement, a process, a result.
+//! Imports `error`, and `host::helper` for a library in a process of its own. Never here: a
+//! measurement, a broker's process, a result.
 
 pub mod amqp;
 mod asynchronous;

@@ -7,8 +7,9 @@ use super::{
     Broker, Consumer, ConsumerOptions, Durability, Outgoing, Producer, ProducerOptions, Topic,
 };
 use crate::error::{Error, Result};
+use crate::host::helper::Helper;
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -56,27 +57,17 @@ impl OpenWireBroker {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(Error::io("java"))?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
-        let guard = Guard(child);
+        let helper = Helper::new(child);
         let input = input.ok_or_else(|| Error::client(CLIENT)("no standard input"))?;
         let output = output.ok_or_else(|| Error::client(CLIENT)("no standard output"))?;
-        Ok(Pipes { input, output, guard })
+        Ok(Pipes { input, output, helper })
     }
 }
 
 struct Pipes {
     input: ChildStdin,
     output: ChildStdout,
-    guard: Guard,
-}
-
-/// Kills the child when dropped.
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    helper: Helper,
 }
 
 impl Broker for OpenWireBroker {
@@ -86,7 +77,7 @@ impl Broker for OpenWireBroker {
     }
 
     fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>> {
-        let Pipes { input, output, guard } =
+        let Pipes { input, output, helper } =
             self.spawn("produce", topic, &options.confirm.to_string())?;
         let (sender, sequences) = channel();
         thread::spawn(move || read_sequences(output, &sender));
@@ -97,19 +88,20 @@ impl Broker for OpenWireBroker {
             confirm: options.confirm,
             marked: false,
             came: false,
-            _guard: guard,
+            helper,
         };
         // The JVM is started and connected before anything is measured.
         while !producer.round_trip(Duration::from_secs(1))? {}
+        producer.helper.has_started();
         Ok(Box::new(producer))
     }
 
     fn consumer(&self, topic: &Topic, options: ConsumerOptions) -> Result<Box<dyn Consumer>> {
         let prefetch = options.prefetch_records.min(u32::from(u16::MAX / 2)).to_string();
-        let Pipes { output, guard, .. } = self.spawn("consume", topic, &prefetch)?;
+        let Pipes { output, helper, .. } = self.spawn("consume", topic, &prefetch)?;
         let (sender, records) = sync_channel(AHEAD_MAX);
         thread::spawn(move || read_records(output, &sender));
-        Ok(Box::new(OpenWireConsumer { records, _guard: guard }))
+        Ok(Box::new(OpenWireConsumer { records, helper, has_begun: false }))
     }
 
     /// Reading has emptied the queue, and an empty one is no more than a name.
@@ -150,7 +142,7 @@ struct OpenWireProducer {
     marked: bool,
     /// Whether the mark came back while somebody waited for sequences.
     came: bool,
-    _guard: Guard,
+    helper: Helper,
 }
 
 impl OpenWireProducer {
@@ -223,7 +215,9 @@ impl OpenWireProducer {
 
 struct OpenWireConsumer {
     records: Receiver<Vec<u8>>,
-    _guard: Guard,
+    /// Whether a record has come.
+    has_begun: bool,
+    helper: Helper,
 }
 
 impl Consumer for OpenWireConsumer {
@@ -231,7 +225,12 @@ impl Consumer for OpenWireConsumer {
         let mut wait = wait;
         for _ in 0..RECEIVE_MAX {
             match self.records.recv_timeout(wait) {
-                Ok(record) => receive(0, &record),
+                Ok(record) => {
+                    if !std::mem::replace(&mut self.has_begun, true) {
+                        self.helper.has_started();
+                    }
+                    receive(0, &record);
+                }
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::client(CLIENT)("the client ended"));

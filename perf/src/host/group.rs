@@ -22,6 +22,11 @@ pub fn members(leader: u32) -> Vec<Member> {
     processes.flatten().filter_map(|process| member(process.path())).collect()
 }
 
+/// CPU time of a process and its ended children, in the kernel's ticks, if it is there.
+pub fn ticks_of(process: u32) -> Option<u64> {
+    read_stat(&Path::new("/proc").join(process.to_string())).map(|stat| stat.ticks)
+}
+
 #[derive(Debug, PartialEq)]
 struct Stat {
     group: u32,

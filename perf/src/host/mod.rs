@@ -6,6 +6,7 @@ pub mod cores;
 pub mod debian;
 pub mod directory;
 pub mod group;
+pub mod helper;
 pub mod install;
 pub mod interrupt;
 pub mod ports;

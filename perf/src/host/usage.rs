@@ -22,15 +22,19 @@ pub struct Usage {
 impl Usage {
     /// The costs of the group that the process `leader` leads.
     pub fn of_group(leader: u32) -> Usage {
-        let ticks_per_second = rustix::param::clock_ticks_per_second();
         let mut usage = Usage::default();
         for member in group::members(leader) {
-            usage.cpu += Duration::from_millis(member.ticks * 1000 / ticks_per_second);
+            usage.cpu += time_of(member.ticks);
             let resident = field(&member.folder.join("status"), "VmRSS:").unwrap_or(0);
             usage.resident_bytes += resident * BYTES_PER_KIBIBYTE;
             usage.written_bytes += field(&member.folder.join("io"), "write_bytes:").unwrap_or(0);
         }
         usage
+    }
+
+    /// CPU time of a child that was not waited for.
+    pub fn of_child(process: u32) -> Duration {
+        group::ticks_of(process).map_or(Duration::ZERO, time_of)
     }
 
     /// CPU time of this process.
@@ -39,6 +43,10 @@ impl Usage {
         let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
         Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanos)
     }
+}
+
+fn time_of(ticks: u64) -> Duration {
+    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
 }
 
 fn field(path: &Path, name: &str) -> Option<u64> {

@@ -4,6 +4,7 @@ use super::phases::{self, CaughtUp, Phase, Written};
 use super::producing::Produced;
 use crate::drivers::{ConsumerOptions, Durability, KafkaClient, Start, Topic};
 use crate::error::Result;
+use crate::host::helper::Helper;
 use crate::host::interrupt;
 use crate::host::server::Server;
 use crate::host::usage::Usage;
@@ -216,14 +217,19 @@ fn costing<T>(
     server: &mut Server,
     phase: impl FnOnce(&mut Server) -> Result<(Duration, T)>,
 ) -> Result<(Cost, T)> {
-    let (broker, client) = (server.usage(), Usage::of_process());
+    let (broker, client) = (server.usage(), client_cpu());
     let (span, result) = phase(server)?;
-    let client_cpu = Usage::of_process().saturating_sub(client);
+    let client_cpu = client_cpu().saturating_sub(client);
     settle(server);
     let mut usage = server.usage();
     usage.cpu = usage.cpu.saturating_sub(broker.cpu);
     usage.written_bytes = usage.written_bytes.saturating_sub(broker.written_bytes);
     Ok((Cost { span, broker: usage, client_cpu }, result))
+}
+
+/// CPU time of the harness, the processes of its drivers included.
+fn client_cpu() -> Duration {
+    Usage::of_process() + Helper::spent()
 }
 
 /// Waits until the broker has digested what it was given: without acknowledgements, the client
