@@ -99,9 +99,12 @@ impl<'a> Comparison<'a> {
     }
 
     /// The section's line for people.
-    pub fn title(&self) -> &'a str {
+    pub fn title(&self) -> String {
         let first = self.first();
-        first.sweep.as_ref().map_or(&first.title, |sweep| &sweep.title)
+        first.sweep.as_ref().map_or_else(
+            || first.title.clone(),
+            |sweep| format!("{}, by {}", sweep.title, sweep.field.name()),
+        )
     }
 
     /// Pinion's outcome, if it has one.
@@ -159,18 +162,28 @@ impl<'a> Comparison<'a> {
         Some(outcome.median.records_per_second / ceiling)
     }
 
+    /// Whether a rate says nothing about the broker, since its client alone is hardly faster.
+    pub fn is_at_ceiling(&self, outcome: &Outcome) -> bool {
+        self.share_of_ceiling(outcome).is_some_and(ceiling::is_near_ceiling)
+    }
+
+    /// Whether the broker was restarted: then latency mostly says what had piled up.
+    fn is_restart(&self) -> bool {
+        self.outcomes.iter().any(|outcome| outcome.median.restart.is_some())
+    }
+
     /// Whether systems can be told apart by a figure here: not by a rate that was given to them,
-    /// nor by a latency that says how long the queue of the client was.
+    /// nor by a latency that says how long some queue was.
     pub fn decides(&self, quantity: Quantity) -> bool {
         match quantity {
             Quantity::Rate => !self.is_as_scheduled(),
-            Quantity::P99 => self.is_open_loop() != Some(false),
+            Quantity::P99 => self.is_open_loop() != Some(false) && !self.is_restart(),
             Quantity::Silence | Quantity::CpuPerGb | Quantity::Memory => true,
         }
     }
 
     /// Pinion beside the best of the others that lost, repeated and moved nothing; none if either
-    /// is missing, or the figure does not decide.
+    /// is missing, the figure does not decide, or both rates are those of their clients.
     pub fn contest(&self, quantity: Quantity) -> Option<Contest<'a>> {
         let has_figure =
             |outcome: &&Outcome| outcome.verified && quantity.of(&outcome.median).is_some();
@@ -186,6 +199,9 @@ impl<'a> Comparison<'a> {
             others.into_iter().min_by(by_figure)
         };
         let other = other.filter(|_| self.decides(quantity))?;
+        if quantity == Quantity::Rate && self.is_at_ceiling(own) && self.is_at_ceiling(other) {
+            return None;
+        }
         let greater = figure(own) / figure(other);
         let better = if quantity.more_is_better() { greater } else { 1.0 / greater };
         let spreads = (quantity.spread(own)?, quantity.spread(other)?);
@@ -301,6 +317,22 @@ mod tests {
         assert_eq!(of("confirmed", ["native generator"; 2]), Some(0.9));
         assert_eq!(of("confirmed", ["native generator", "librdkafka"]), None);
         assert_eq!(of("steady-1k", ["librdkafka"; 2]), None);
+    }
+
+    /// Goal: two rates that are those of their clients decide nothing; one alone does.
+    #[test]
+    fn two_clients_at_their_ceilings_tell_nothing_of_brokers() {
+        let decides = |rates: [f64; 3]| {
+            let [own, other, alone] = rates.map(|rate| [rate]);
+            let outcomes = [(OWN, own), ("kafka", other), (ceiling::NAME, alone)];
+            let outcome = |(system, rates): (&str, [f64; 1])| {
+                of_scenario(outcome(system, &rates), "confirmed")
+            };
+            let results = results(outcomes.map(outcome).to_vec());
+            Comparison::all(&results)[0].contest(Quantity::Rate).is_some()
+        };
+        assert!(!decides([95.0, 90.0, 100.0]));
+        assert!(decides([95.0, 50.0, 100.0]));
     }
 
     /// Goal: the values of a sweep stand together, in each class by themselves.

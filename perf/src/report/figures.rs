@@ -98,7 +98,7 @@ fn cost_row(comparison: &Comparison<'_>, outcome: &Outcome) -> Vec<Cell> {
         Cell::text(outcome.system.clone()),
         cell(|figures| figures.records_per_second, whole),
         Cell::figure(of_own, factor),
-        cell(|figures| figures.mb_per_second, significant),
+        Cell::figure(median.mb_per_second, significant),
         share_cell.styled_if(share > CLIENT_BUSY, "warn"),
         Cell::figure(ceiling.unwrap_or(0.0), percent)
             .styled_if(ceiling.is_some_and(is_near_ceiling), "warn"),

@@ -67,7 +67,7 @@ impl Section {
         let first = &comparisons[0];
         Ok(Section {
             name: first.section().to_owned(),
-            title: first.title().to_owned(),
+            title: first.title(),
             work: first.work().map(|work| wording::work(work, first.sweep())),
             is_sweep: first.sweep().is_some(),
             classes: classes?,

@@ -27,14 +27,14 @@ impl Spread {
         self.least <= other.most && other.least <= self.most
     }
 
-    /// Both ends, if there is more than one run; a unit that both have stands once.
+    /// Both ends, if they differ in what is shown; a unit that both have stands once.
     pub fn text(&self, number: impl Fn(f64) -> String) -> Option<String> {
         let (least, most) = (number(self.least), number(self.most));
         let bare = match (least.split_once(' '), most.split_once(' ')) {
             (Some((figure, unit)), Some((_, same))) if unit == same => figure,
             _ => &least,
         };
-        (self.runs > 1).then(|| format!("{bare} … {most}"))
+        (least != most).then(|| format!("{bare} … {most}"))
     }
 }
 
@@ -52,8 +52,9 @@ mod tests {
 
     #[test]
     fn a_common_unit_stands_once() {
-        let text =
-            |runs, number: fn(f64) -> String| Spread { least: 1.0, most: 2.0, runs }.text(number);
+        let text = |most, number: fn(f64) -> String| {
+            Spread { least: 1.0, most: f64::from(most), runs: 2 }.text(number)
+        };
         assert_eq!(text(1, |value| value.to_string()), None);
         assert_eq!(text(2, |value| value.to_string()).as_deref(), Some("1 … 2"));
         assert_eq!(text(2, |value| format!("{value} ms")).as_deref(), Some("1 … 2 ms"));

@@ -91,7 +91,7 @@ impl Verdict {
     fn group_of(&mut self, comparison: &Comparison<'_>) -> &mut Group {
         let section = comparison.section();
         if self.groups.last().is_none_or(|group| group.section != section) {
-            let (section, title) = (section.to_owned(), comparison.title().to_owned());
+            let (section, title) = (section.to_owned(), comparison.title());
             self.groups.push(Group { section, title, rows: Vec::new() });
         }
         self.groups.last_mut().expect("one was pushed if there was none")
@@ -138,7 +138,11 @@ impl Cell {
         let text = match quantity {
             _ if !comparison.outcomes.iter().any(has_figure) => UNKNOWN,
             Quantity::Rate if comparison.is_as_scheduled() => "as scheduled",
-            Quantity::P99 if !comparison.decides(quantity) => "closed loop",
+            Quantity::P99 if comparison.is_open_loop() == Some(false) => "closed loop",
+            Quantity::P99 if !comparison.decides(quantity) => "says what piled up",
+            Quantity::Rate if comparison.outcomes.iter().any(|o| comparison.is_at_ceiling(o)) => {
+                "at the client's ceiling"
+            }
             _ => UNKNOWN,
         };
         Cell { class: "none", text: text.to_owned(), ..Cell::default() }
@@ -159,7 +163,7 @@ fn near_ceiling(comparison: &Comparison<'_>, contest: &Contest<'_>) -> Option<St
     };
     let near: Vec<String> = [contest.own, contest.other].into_iter().filter_map(share).collect();
     (!near.is_empty()).then(|| {
-        format!("{} of what the client can do: says nothing about the broker", near.join(", "))
+        format!("{} of what its client can do: says nothing about the broker", near.join(", "))
     })
 }
 
