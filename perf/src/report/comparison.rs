@@ -60,7 +60,7 @@ impl<'a> Comparison<'a> {
     pub fn all(results: &'a Results) -> Vec<Comparison<'a>> {
         let mut comparisons: Vec<Comparison<'a>> = Vec::new();
         let (ceilings, outcomes): (Vec<&Outcome>, Vec<&Outcome>) =
-            results.results.iter().partition(|outcome| outcome.system == ceiling::NAME);
+            results.results.iter().partition(|outcome| ceiling::is_ceiling(outcome));
         for outcome in outcomes {
             let is_same = |comparison: &&mut Comparison<'_>| {
                 let first = comparison.first();
@@ -69,7 +69,7 @@ impl<'a> Comparison<'a> {
             match comparisons.iter_mut().find(is_same) {
                 Some(comparison) => comparison.outcomes.push(outcome),
                 None => {
-                    let ceilings = ceilings_of(outcome, &ceilings);
+                    let ceilings = ceiling::of_work(outcome, &ceilings);
                     comparisons.push(Comparison { outcomes: vec![outcome], ceilings });
                 }
             }
@@ -164,7 +164,7 @@ impl<'a> Comparison<'a> {
 
     /// Whether a rate says nothing about the broker, since its client alone is hardly faster.
     pub fn is_at_ceiling(&self, outcome: &Outcome) -> bool {
-        self.share_of_ceiling(outcome).is_some_and(ceiling::is_near_ceiling)
+        self.share_of_ceiling(outcome).is_some_and(ceiling::is_near)
     }
 
     /// Whether the broker was restarted: then latency mostly says what had piled up.
@@ -216,14 +216,6 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The ceilings of the work of an outcome: those of its class, if there are any.
-fn ceilings_of<'a>(outcome: &Outcome, ceilings: &[&'a Outcome]) -> Vec<&'a Outcome> {
-    let of_work = ceilings.iter().copied().filter(|ceiling| ceiling.scenario == outcome.scenario);
-    let (of_class, others): (Vec<_>, Vec<_>) =
-        of_work.partition(|ceiling| ceiling.durability == outcome.durability);
-    if of_class.is_empty() { others } else { of_class }
-}
-
 impl Standing {
     fn of(better: f64, (own, other): (Spread, Spread)) -> Standing {
         if own.overlaps(&other) {
@@ -240,6 +232,7 @@ impl Standing {
 mod tests {
     use super::*;
     use crate::report::samples::{of_scenario, of_sweep, outcome, results};
+    use crate::systems::ceiling::NAME;
 
     fn contest(outcomes: Vec<Outcome>, check: impl Fn(Option<Contest<'_>>)) {
         let results = results(outcomes);
@@ -304,7 +297,7 @@ mod tests {
     fn the_ceiling_does_not_compete() {
         let of = |name: &str, clients: [&str; 2]| {
             let own = of_scenario(outcome(OWN, &[90.0]), name);
-            let alone = of_scenario(outcome(ceiling::NAME, &[100.0]), name);
+            let alone = of_scenario(outcome(NAME, &[100.0]), name);
             let clients = clients.map(str::to_owned);
             let [own_client, client] = clients;
             let outcomes = vec![Outcome { client: own_client, ..own }, Outcome { client, ..alone }];
@@ -324,7 +317,7 @@ mod tests {
     fn two_clients_at_their_ceilings_tell_nothing_of_brokers() {
         let decides = |rates: [f64; 3]| {
             let [own, other, alone] = rates.map(|rate| [rate]);
-            let outcomes = [(OWN, own), ("kafka", other), (ceiling::NAME, alone)];
+            let outcomes = [(OWN, own), ("kafka", other), (NAME, alone)];
             let outcome = |(system, rates): (&str, [f64; 1])| {
                 of_scenario(outcome(system, &rates), "confirmed")
             };

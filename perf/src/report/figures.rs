@@ -1,6 +1,6 @@
 //! The tables of a section: what systems reached, what it cost, and how long records took.
 
-use super::ceiling::is_near_ceiling;
+use super::ceiling;
 use super::comparison::Comparison;
 use super::grid::{Cell, Grid};
 use super::numbers::{factor, micros, percent, significant, whole};
@@ -92,7 +92,7 @@ fn cost_row(comparison: &Comparison<'_>, outcome: &Outcome) -> Vec<Cell> {
     let share = client_share(outcome);
     let own = comparison.own().map_or(0.0, |own| own.median.records_per_second);
     let of_own = if own > 0.0 { median.records_per_second / own } else { 0.0 };
-    let ceiling = comparison.share_of_ceiling(outcome);
+    let of_ceiling = comparison.share_of_ceiling(outcome);
     let share_cell = Cell::figure(share, percent).with_note(&outcome.client);
     vec![
         Cell::text(outcome.system.clone()),
@@ -100,8 +100,8 @@ fn cost_row(comparison: &Comparison<'_>, outcome: &Outcome) -> Vec<Cell> {
         Cell::figure(of_own, factor),
         Cell::figure(median.mb_per_second, significant),
         share_cell.styled_if(share > CLIENT_BUSY, "warn"),
-        Cell::figure(ceiling.unwrap_or(0.0), percent)
-            .styled_if(ceiling.is_some_and(is_near_ceiling), "warn"),
+        Cell::figure(of_ceiling.unwrap_or(0.0), percent)
+            .styled_if(of_ceiling.is_some_and(ceiling::is_near), "warn"),
         cell(|figures| figures.broker_cpu_seconds_per_gb, significant),
         cell(|figures| figures.broker_cpu_seconds_per_million, significant),
         cell(|figures| figures.client_cpu_seconds_per_million, significant),

@@ -32,8 +32,8 @@ pub struct Section {
 struct Class {
     name: &'static str,
     meaning: &'static str,
-    /// What the clients alone do with this work.
-    notes: Vec<String>,
+    /// What the clients alone reach with this work.
+    ceiling: Option<String>,
     /// What a reader of the figures must know.
     warnings: Vec<String>,
     pictures: Vec<Picture>,
@@ -110,7 +110,7 @@ impl Class {
         Ok(Class {
             name: first.durability().name(),
             meaning: wording::durability(first.durability()),
-            notes: notes(comparisons),
+            ceiling: ceiling::sentence(comparisons),
             warnings: warnings(first.durability(), comparisons),
             pictures,
             costs: figures::costs(comparisons),
@@ -118,14 +118,6 @@ impl Class {
             latency,
         })
     }
-}
-
-/// Of one piece of work: a sweep has a ceiling for each value, which its table has.
-fn notes(comparisons: &[&Comparison<'_>]) -> Vec<String> {
-    let [comparison] = comparisons else { return Vec::new() };
-    let is_open_loop = comparison.is_open_loop() == Some(true);
-    let ceilings = comparison.ceilings.iter();
-    ceilings.filter_map(|outcome| ceiling::sentence(outcome, is_open_loop)).collect()
 }
 
 fn warnings(durability: Durability, comparisons: &[&Comparison<'_>]) -> Vec<String> {

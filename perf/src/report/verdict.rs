@@ -1,6 +1,6 @@
 //! The page's verdict: who is first in what, by how much, and where that is not Pinion.
 
-use super::ceiling::is_near_ceiling;
+use super::ceiling;
 use super::comparison::{Comparison, Contest, Standing};
 use super::numbers::{UNKNOWN, factor, percent, whole};
 use super::quantity::Quantity;
@@ -158,7 +158,8 @@ pub fn client_share(outcome: &Outcome) -> f64 {
 /// Says so, where a rate is near what the client alone reaches.
 fn near_ceiling(comparison: &Comparison<'_>, contest: &Contest<'_>) -> Option<String> {
     let share = |outcome: &Outcome| {
-        let share = comparison.share_of_ceiling(outcome).filter(|share| is_near_ceiling(*share))?;
+        let share =
+            comparison.share_of_ceiling(outcome).filter(|share| ceiling::is_near(*share))?;
         Some(format!("{} at {}", outcome.system, percent(share)))
     };
     let near: Vec<String> = [contest.own, contest.other].into_iter().filter_map(share).collect();
