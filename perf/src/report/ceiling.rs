@@ -31,17 +31,49 @@ pub fn of_work<'a>(outcome: &Outcome, ceilings: &[&'a Outcome]) -> Vec<&'a Outco
 
 /// What the clients alone reach, in a sentence; none if nobody measured it.
 pub fn sentence(comparisons: &[&Comparison<'_>]) -> Option<String> {
-    let figure = |comparison: &Comparison<'_>, ceiling: &Outcome| {
-        let rate = Quantity::Rate.text(ceiling.median.records_per_second);
-        let at = comparison
-            .sweep()
-            .map(|sweep| format!(" with {} {}", sweep.field.name(), whole(sweep.value)));
-        format!("{} reaches {rate}{}", ceiling.client, at.unwrap_or_default())
-    };
-    let figures = comparisons.iter().flat_map(|comparison| {
-        comparison.ceilings.iter().map(move |ceiling| figure(comparison, ceiling))
-    });
-    let figures = figures.collect::<Vec<_>>().join(", ");
-    (!figures.is_empty())
-        .then(|| format!("Alone, against a broker that does next to nothing, {figures}."))
+    let mut parts = Vec::new();
+    let mut client = None;
+    for comparison in comparisons {
+        for ceiling in &comparison.ceilings {
+            let rate = Quantity::Rate.text(ceiling.median.records_per_second);
+            let value = comparison
+                .sweep()
+                .map(|sweep| format!(" ({} {})", sweep.field.name(), whole(sweep.value)));
+            let figure = format!("{rate}{}", value.unwrap_or_default());
+            if client.replace(&ceiling.client) == Some(&ceiling.client) {
+                parts.push(figure);
+            } else {
+                parts.push(format!("the client ({}) reaches {figure}", ceiling.client));
+            }
+        }
+    }
+    (!parts.is_empty()).then(|| {
+        format!("Alone, against a broker that does next to nothing, {}.", parts.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{of_sweep, outcome, results};
+
+    /// Goal: each value of a sweep has its ceiling, and the client is named once.
+    #[test]
+    fn the_ceilings_of_a_sweep_make_one_sentence() {
+        let of = |system, rate, count| of_sweep(outcome(system, &[rate]), count);
+        let outcomes = vec![
+            of("pinion", 1.0, 1),
+            of("pinion", 1.0, 10),
+            of(ceiling::NAME, 8.0, 1),
+            of(ceiling::NAME, 9.0, 10),
+        ];
+        let results = results(outcomes);
+        let comparisons = Comparison::all(&results);
+        let sentence = sentence(&Vec::from_iter(&comparisons)).expect("two ceilings");
+        assert!(
+            sentence.ends_with("(librdkafka) reaches 8/s (partitions 1), 9/s (partitions 10)."),
+            "{sentence}"
+        );
+        assert_eq!(super::sentence(&[]), None);
+    }
 }

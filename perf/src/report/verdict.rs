@@ -173,7 +173,7 @@ fn busy_clients(contest: &Contest<'_>) -> Option<String> {
     let busy = [contest.own, contest.other].into_iter().filter(|o| client_share(o) > CLIENT_BUSY);
     let busy: Vec<String> =
         busy.map(|o| format!("{} with {}", percent(client_share(o)), o.system)).collect();
-    (!busy.is_empty()).then(|| format!("client-bound: of its core, {}", busy.join(", ")))
+    (!busy.is_empty()).then(|| format!("client's part of a core: {}", busy.join(", ")))
 }
 
 /// The class, and the value of a sweep.
