@@ -27,3 +27,20 @@ const OTHERS: RGBColor = RGBColor(0x77, 0x7b, 0x80);
 pub fn color_of(system: &str) -> RGBColor {
     SYSTEMS.iter().find(|(name, _)| *name == system).map_or(OTHERS, |(_, color)| *color)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STYLE: &str = include_str!("../page.css");
+
+    /// Goal: every colour that has another one in the dark is found by the style sheet.
+    #[test]
+    fn every_color_can_be_replaced_in_the_dark() {
+        let systems = SYSTEMS.map(|(_, color)| color);
+        for RGBColor(red, green, blue) in [&[INK, WEAK, GRID, PAPER], &systems[..]].concat() {
+            let fill = format!("svg [fill=\"#{red:02X}{green:02X}{blue:02X}\"]");
+            assert!(STYLE.contains(&fill), "{fill} is missing");
+        }
+    }
+}
