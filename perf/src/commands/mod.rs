@@ -104,14 +104,12 @@ struct RunArgs {
 }
 
 impl SystemArgs {
-    /// The systems, and what they need. Moves this process to the clients' cores.
+    /// The systems, and what they need.
     fn resolve(&self) -> Result<(Vec<&'static dyn System>, Setting)> {
-        let cores = Cores::split()?;
-        cores.enter_client()?;
         let setting = Setting {
             installs: Installs::of_user()?,
             data: self.data.clone(),
-            cores,
+            cores: Cores::split()?,
             pinion: self.pinion.clone(),
             endpoints: self.endpoints.iter().cloned().collect(),
         };

@@ -52,7 +52,9 @@ impl Plan {
         let stamp = Stamp::take(&self.setting.data, &self.setting.cores)?;
         let mut results =
             Results { stamp, versions: BTreeMap::new(), results: Vec::new(), failures: Vec::new() };
+        // On all cores; whatever runs from here on has its own.
         let mut lanes = self.install(&mut results)?;
+        self.setting.cores.enter_client()?;
         for round in 0..self.rounds {
             let first = round as usize % lanes.len().max(1);
             lanes.rotate_left(first);
