@@ -79,7 +79,10 @@ impl Plot<'_> {
                     self.draw_chart(&area, axis, "percentile", &percentile_name)
                 }
                 Across::Seconds => {
-                    let text = |second: f64| format!("{second:.0}");
+                    let text = |second: f64| match second.fract() {
+                        0.0 => format!("{second:.0}"),
+                        _ => String::new(),
+                    };
                     self.draw_chart(&area, 0.0..most.max(1.0), "seconds since the start", &text)
                 }
                 Across::Values(name, values) => {
@@ -196,6 +199,14 @@ mod tests {
         let svg = draw(Across::Values("partitions", values), vec![(1.0, 9.0), (5000.0, 80.0)]);
         assert!(svg.contains("5 k") && svg.contains("partitions"), "{svg}");
         assert_eq!(svg.matches("<circle").count(), 2, "{svg}");
+    }
+
+    /// Goal: no second is marked twice, however few they are.
+    #[test]
+    fn seconds_are_marked_once() {
+        let svg = draw(Across::Seconds, vec![(0.0, 200.0), (3.0, 900.0)]);
+        let marks = |text: &str| svg.lines().filter(|line| line.trim() == text).count();
+        assert_eq!([marks("1"), marks("2"), marks("3")], [1, 1, 1], "{svg}");
     }
 
     /// Goal: one value alone, or values that are all a power of ten, make a plot like any other.
