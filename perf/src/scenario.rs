@@ -12,13 +12,14 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The scenarios that come with the program.
-const BUILT_IN: [&str; 13] = [
+const BUILT_IN: [&str; 14] = [
     include_str!("../scenarios/paper-produce-batch-1.toml"),
     include_str!("../scenarios/paper-produce-batch-50.toml"),
     include_str!("../scenarios/paper-consume.toml"),
     include_str!("../scenarios/confirmed.toml"),
     include_str!("../scenarios/steady-1k.toml"),
     include_str!("../scenarios/batches-1k.toml"),
+    include_str!("../scenarios/batches-1k-consume.toml"),
     include_str!("../scenarios/saturation.toml"),
     include_str!("../scenarios/partitions.toml"),
     include_str!("../scenarios/producers.toml"),
@@ -76,8 +77,11 @@ pub struct Scenario {
     pub kind: Kind,
     /// The classes to run in; a system runs in those that it offers.
     pub durability: Vec<Durability>,
-    /// Records in all, but for a backlog.
+    /// Records in all, but for a backlog; those of `seconds` if that is given.
+    #[serde(default)]
     pub records: u64,
+    /// How long records are sent at `rate`.
+    pub seconds: Option<f64>,
     /// Records that are there before anything is measured; for [`Kind::CatchUp`].
     #[serde(default)]
     pub backlog: u64,
@@ -151,7 +155,16 @@ impl Scenario {
     /// # Errors
     /// If there is neither, or the file is not a scenario.
     pub fn find(name: &str) -> Result<Vec<Scenario>> {
-        Scenario::find_one(name).map(Scenario::expanded)
+        let expanded = Scenario::find_one(name)?.expanded().into_iter();
+        Ok(expanded.map(Scenario::timed).collect())
+    }
+
+    /// The scenario with as many records as its rate brings in its seconds.
+    fn timed(mut self) -> Scenario {
+        if let Some((rate, seconds)) = self.rate.zip(self.seconds.take()) {
+            self.records = (rate * seconds).round() as u64;
+        }
+        self
     }
 
     fn expanded(mut self) -> Vec<Scenario> {
@@ -291,10 +304,22 @@ impl Scenario {
         }
     }
 
+    fn varies_rate(&self) -> bool {
+        matches!(self.vary, Some(Vary::Rate(_)))
+    }
+
     /// Why it makes no sense, if so.
     fn nonsense(&self) -> Option<&'static str> {
         let checks = [
-            (self.records > 0, "records must be at least 1"),
+            (
+                (self.records > 0) != self.seconds.is_some(),
+                "either records, at least 1, or seconds",
+            ),
+            (self.seconds.is_none_or(|seconds| seconds > 0.0), "seconds must be more than 0"),
+            (
+                self.seconds.is_none() || self.rate.is_some() || self.varies_rate(),
+                "seconds need a rate",
+            ),
             (self.producers > 0, "producers must be at least 1"),
             (self.partitions > 0, "partitions must be at least 1"),
             (self.readers > 0, "readers must be at least 1"),
@@ -347,6 +372,13 @@ mod tests {
         let sweep = scenarios[1].sweep.as_ref().expect("one value of a sweep");
         assert_eq!((sweep.name.as_str(), sweep.field), ("partitions", Field::Partitions));
         assert_eq!(sweep.value, 100.0);
+    }
+
+    #[test]
+    fn seconds_are_records_at_a_rate() {
+        let scenarios = Scenario::find("saturation").expect("a built-in scenario");
+        let records: Vec<u64> = scenarios.iter().map(|scenario| scenario.records).collect();
+        assert_eq!(records, [100_000, 200_000, 500_000, 1_000_000, 2_000_000, 4_000_000]);
     }
 
     #[test]

@@ -120,6 +120,7 @@ fn scenario(args: &LoadArgs, kind: Kind, name: &str) -> Result<Scenario> {
         kind,
         durability: vec![args.durability],
         records: args.records,
+        seconds: None,
         backlog: 0,
         record_bytes: *record_bytes,
         producers: *producers,
