@@ -8,6 +8,9 @@ use pinion::wire::api::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreatableTopicResult, CreateTopicsRequest,
     CreateTopicsResponse,
 };
+use pinion::wire::api::delete_topics::{
+    DeletableTopicResult, DeleteTopicsRequest, DeleteTopicsResponse,
+};
 use pinion::wire::api::fetch::{
     FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData, Records,
 };
@@ -30,10 +33,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The greatest version of each API that is spoken: those that name topics by their names.
-const SPOKEN: [(ApiKey, i16); 6] = [
+const SPOKEN: [(ApiKey, i16); 7] = [
     (ApiKey::ApiVersions, 4),
     (ApiKey::Metadata, 9),
     (ApiKey::CreateTopics, 6),
+    (ApiKey::DeleteTopics, 5),
     (ApiKey::Produce, 12),
     (ApiKey::Fetch, 12),
     (ApiKey::ListOffsets, 6),
@@ -71,6 +75,7 @@ pub fn answer(store: &Store, frame: BytesMut) -> Result<Option<Answer>> {
         Some(ApiKey::ApiVersions) => header.answer(&versions(header.version)).map(Some),
         Some(ApiKey::Metadata) => metadata(store, header, &frame[body..]).map(Some),
         Some(ApiKey::CreateTopics) => create_topics(store, header, &frame[body..]).map(Some),
+        Some(ApiKey::DeleteTopics) => delete_topics(store, header, &frame[body..]).map(Some),
         Some(ApiKey::Produce) => produce(store, header, frame, body),
         Some(ApiKey::Fetch) => fetch(store, header, &frame[body..]).map(Some),
         Some(ApiKey::ListOffsets) => list_offsets(store, header, &frame[body..]).map(Some),
@@ -177,6 +182,15 @@ fn create_topics(store: &Store, header: Header, body: &[u8]) -> Result<Answer> {
     let topics =
         topics.map(|topic| CreatableTopicResult { name: topic.name, ..Default::default() });
     header.answer(&CreateTopicsResponse { topics: topics.collect(), ..Default::default() })
+}
+
+fn delete_topics(store: &Store, header: Header, body: &[u8]) -> Result<Answer> {
+    let request: DeleteTopicsRequest<'_> = header.decode(body)?;
+    let names = request.topic_names.iter();
+    names.clone().for_each(|name| store.delete(name));
+    let deleted = names.map(|name| DeletableTopicResult { name: Some(name), ..Default::default() });
+    let responses = deleted.collect();
+    header.answer(&DeleteTopicsResponse { responses, ..Default::default() })
 }
 
 /// A batch of a produce request.

@@ -55,6 +55,11 @@ impl Store {
         self.lock().insert(name.to_owned(), Arc::new(partitions));
     }
 
+    /// Forgets a topic.
+    pub fn delete(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
     /// The topic of this name.
     pub fn topic(&self, name: &str) -> Option<Topic> {
         self.lock().get(name).cloned()
