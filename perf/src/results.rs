@@ -7,7 +7,7 @@ use crate::scenario::{Kind, Scenario};
 use crate::sweep::Sweep;
 use crate::work::latency::{LatencySeries, Percentiles};
 use crate::work::verifier::Verdict;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -39,8 +39,9 @@ pub struct Outcome {
     pub title: String,
     /// The class.
     pub durability: Durability,
-    /// What was done, with the number of records that it came to; absent in older results.
-    #[serde(default)]
+    /// What was done, with the number of records that it came to; absent if the results are older,
+    /// or come from a version whose scenarios have other fields.
+    #[serde(default, deserialize_with = "scenario_if_known")]
     pub work: Option<Scenario>,
     /// Which value of which field this is, if the scenario is one of several.
     #[serde(default)]
@@ -169,6 +170,14 @@ impl Results {
     fn parse(text: &str) -> serde_json::Result<Results> {
         serde_json::from_str(text)
     }
+}
+
+/// A scenario, unless it has fields that this version does not know.
+fn scenario_if_known<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Scenario>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
 }
 
 impl Until {
@@ -315,6 +324,9 @@ mod tests {
         let outcome = &results.results[0];
         assert!(outcome.work.is_none() && outcome.sweep.is_none());
         assert_eq!(outcome.latency_until, Until::Confirmed);
+        let other = OLD.replace("\"runs\"", "\"work\": {\"seconds\": 9}, \"runs\"");
+        let other = Results::parse(&other).expect("results of another version");
+        assert!(other.results[0].work.is_none());
         for bad in [&OLD[..OLD.len() / 2], "", "[]", &OLD.replace("\"fsync\"", "\"disk\"")] {
             let error = Results::parse(bad).expect_err("these are no results").to_string();
             assert!(error.contains("line"), "{error}");
