@@ -134,13 +134,6 @@ pub const PREFETCH_RECORDS: u32 = 100_000;
 /// Bytes that librdkafka fetches at once by default.
 pub const PREFETCH_BYTES: u32 = 1 << 20;
 
-/// What the protocols put around a record, and around a batch, at most: of what is kept until it
-/// is verified, where too little costs time and too much nothing.
-const RECORD_OVERHEAD: u64 = 24;
-const BATCH_OVERHEAD: u64 = 160;
-/// Records are only kept up to this size: they have to fit into memory beside the broker.
-const KEEP_BYTES_MAX: usize = 4 << 30;
-
 fn prefetch_records() -> u32 {
     PREFETCH_RECORDS
 }
@@ -273,19 +266,8 @@ impl Scenario {
             prefetch_records: self.prefetch_records,
             prefetch_bytes: self.prefetch_bytes,
             start,
-            keep_bytes: 0,
             kafka_client: self.kafka_client,
         }
-    }
-
-    /// How a consumer reads everything from the first record on, if it can keep it until it is
-    /// verified.
-    pub fn keeping_options(&self) -> ConsumerOptions {
-        let batch = u64::from(self.batch.unwrap_or(1));
-        let record = self.record_bytes as u64 + RECORD_OVERHEAD + BATCH_OVERHEAD.div_ceil(batch);
-        let all = usize::try_from(self.records * record).unwrap_or(usize::MAX);
-        let keep_bytes = if all <= KEEP_BYTES_MAX { all } else { 0 };
-        ConsumerOptions { keep_bytes, ..self.consumer_options(Start::First) }
     }
 
     fn parse(text: &str) -> Result<Scenario> {

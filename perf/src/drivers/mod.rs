@@ -81,9 +81,6 @@ pub struct ConsumerOptions {
     pub prefetch_bytes: u32,
     /// Which record comes first, in topics that keep what was read; a queue gives what it has.
     pub start: Start,
-    /// Bytes that the consumer may keep until [`Consumer::release`], those of all records with
-    /// what the protocol puts around them; 0 if they are looked at as they come.
-    pub keep_bytes: usize,
     /// For systems that speak Kafka's protocol.
     pub kafka_client: KafkaClient,
 }
@@ -158,13 +155,16 @@ pub trait Consumer: Send {
     /// Passes partition and payload of the records that are there to `receive`; if there are
     /// none, waits for some, but not much longer than `wait`.
     fn receive(&mut self, wait: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()>;
-    /// As [`Consumer::receive`], but keeps the records; how many. `None` if the driver does not
-    /// keep any.
-    fn keep(&mut self, _wait: Duration) -> Result<Option<u64>> {
-        Ok(None)
+    /// The same consumer as one that only counts, if it can do so for less than it costs to pass
+    /// every record on.
+    fn counter(&mut self) -> Option<&mut dyn Counter> {
+        None
     }
-    /// Passes on, in order, what was kept.
-    fn release(&mut self, _receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
-        Ok(())
-    }
+}
+
+/// A consumer that counts records, so that what is measured is how they come and not how they are
+/// looked at.
+pub trait Counter {
+    /// How many records have come; if none have, waits for some, but not much longer than `wait`.
+    fn count(&mut self, wait: Duration) -> Result<u64>;
 }

@@ -13,6 +13,7 @@ mod numbers;
 pub mod page;
 mod pictures;
 mod plots;
+mod poster;
 mod quantity;
 #[cfg(test)]
 mod samples;

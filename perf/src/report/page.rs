@@ -4,6 +4,7 @@ use super::ceiling;
 use super::comparison::Comparison;
 use super::figures;
 use super::numbers::{percent, whole};
+use super::poster;
 use super::section::Section;
 use super::verdict::Verdict;
 use crate::error::{Error, Result};
@@ -65,6 +66,7 @@ pub fn write(results: &Results, folder: &Path) -> Result<()> {
     for section in &sections {
         section.write_pictures(folder)?;
     }
+    poster::write(&comparisons, folder)?;
     let page = Page {
         style: STYLE,
         stamp: &results.stamp,

@@ -31,22 +31,38 @@ pub struct Picture {
 pub fn of_one(comparison: &Comparison<'_>) -> Result<Vec<Picture>> {
     let mut pictures = Vec::new();
     for quantity in Quantity::ALL.into_iter().filter(|quantity| comparison.decides(*quantity)) {
-        let bar = |outcome: &&Outcome| {
-            let value = quantity.of(&outcome.median)?;
-            let spread = quantity.spread(outcome);
-            let range = spread.map_or((value, value), |spread| (spread.least, spread.most));
-            let void = if outcome.verified { "" } else { " (void)" };
-            let text = format!("{}{void}", quantity.text(value));
-            Some(Bar { name: outcome.system.clone(), value, range, text })
-        };
-        let all: Vec<Bar> = comparison.outcomes.iter().filter_map(bar).collect();
-        if !all.is_empty() && pictures.len() < BARS_MAX {
-            let tick = |value| quantity.tick(value);
-            let svg = bars(quantity.title(), quantity.more_is_better(), tick, &all)?;
+        if pictures.len() < BARS_MAX
+            && let Some(svg) = of_quantity(comparison, quantity, quantity.title())?
+        {
             pictures.push(Picture { title: quantity.title().to_owned(), svg });
         }
     }
     Ok(pictures)
+}
+
+/// One figure of each system that has it, if there is any.
+///
+/// # Errors
+/// If the plot cannot be drawn.
+pub fn of_quantity(
+    comparison: &Comparison<'_>,
+    quantity: Quantity,
+    title: &str,
+) -> Result<Option<String>> {
+    let bar = |outcome: &&Outcome| {
+        let value = quantity.of(&outcome.median)?;
+        let spread = quantity.spread(outcome);
+        let range = spread.map_or((value, value), |spread| (spread.least, spread.most));
+        let void = if outcome.verified { "" } else { " (void)" };
+        let text = format!("{}{void}", quantity.text(value));
+        Some(Bar { name: outcome.system.clone(), value, range, text })
+    };
+    let all: Vec<Bar> = comparison.outcomes.iter().filter_map(bar).collect();
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let tick = |value| quantity.tick(value);
+    bars(title, quantity.more_is_better(), tick, &all).map(Some)
 }
 
 /// The figures that a sweep is about, over the values of its field.

@@ -1,7 +1,7 @@
 //! The consumer's loop: reads everything back, verifies it, and times it.
 
 use super::{Shared, Watchdog};
-use crate::drivers::Consumer;
+use crate::drivers::{Consumer, Counter};
 use crate::error::Result;
 use crate::work::latency::LatencySeries;
 use crate::work::verifier::{Verdict, Verifier};
@@ -37,15 +37,39 @@ pub struct Consumed {
     pub latency: LatencySeries,
 }
 
-/// The state of the loop.
-struct Loop<'a> {
-    reading: Reading<'a>,
-    shared: &'a Shared,
-    verifier: Verifier,
-    /// Records that have come, but stay with the driver until they are verified.
-    kept: u64,
-    span: Option<(Duration, Duration)>,
-    latency: LatencySeries,
+/// What was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Records that came.
+    pub records: u64,
+    /// When the first and the last of them came.
+    pub span: (Duration, Duration),
+}
+
+/// Counts until so many records have come, or no more come: when the first and the last did, and how
+/// many that were.
+///
+/// # Errors
+/// If the client fails, nothing comes at all, or the run is stopped.
+pub fn count(counter: &mut dyn Counter, records: u64, shared: &Shared) -> Result<Counted> {
+    let watchdog = Watchdog::new(shared.now());
+    let mut counted = Counted { records: 0, span: (Duration::ZERO, Duration::ZERO) };
+    while counted.records < records {
+        let received = counter.count(RECEIVE_WAIT)?;
+        let now = shared.now();
+        shared.advance(received);
+        shared.check()?;
+        if received > 0 {
+            let start = if counted.records == 0 { now } else { counted.span.0 };
+            counted.span = (start, now);
+            counted.records += received;
+        } else if counted.records == 0 {
+            watchdog.check(now, || "the first record".to_owned())?;
+        } else if now.saturating_sub(counted.span.1) > SILENCE_LIMIT {
+            break;
+        }
+    }
+    Ok(counted)
 }
 
 /// Reads until every record that was sent came back, or no more come.
@@ -53,60 +77,17 @@ struct Loop<'a> {
 /// # Errors
 /// If the client fails, nothing comes at all, or the run is stopped.
 pub fn run(consumer: &mut dyn Consumer, reading: Reading<'_>, shared: &Shared) -> Result<Consumed> {
-    let mut state = Loop {
-        reading,
-        shared,
-        verifier: Verifier::new(reading.sent),
-        kept: 0,
-        span: None,
-        latency: LatencySeries::default(),
-    };
+    let mut latency = LatencySeries::default();
+    let mut verifier = Verifier::new(reading.sent);
+    let mut span: Option<(Duration, Duration)> = None;
     let mut backlog_end = None;
     let watchdog = Watchdog::new(shared.now());
-    while state.verifier.missing() > 0 {
-        let received = state.take(consumer)?;
-        shared.advance(received);
-        shared.check()?;
-        let now = shared.now();
-        let verifier = &state.verifier;
-        if backlog_end.is_none() && reading.backlog_of.is_some_and(|of| verifier.has_all_of(of)) {
-            backlog_end = Some(now);
-        }
-        match &mut state.span {
-            Some(span) if received > 0 => span.1 = now,
-            Some(span) if now.saturating_sub(span.1) > SILENCE_LIMIT => break,
-            Some(_) => {}
-            None => watchdog.check(now, || "the first record".to_owned())?,
-        }
-        if state.kept >= state.verifier.missing() {
-            state.verify_kept(consumer)?;
-        }
-    }
-    let end = shared.now() + SURPLUS_WAIT;
-    while shared.now() < end {
-        state.take(consumer)?;
-    }
-    state.verify_kept(consumer)?;
-    let Loop { verifier, span, latency, .. } = state;
-    let (verdict, span) = (verifier.finish(), span.unwrap_or_default());
-    Ok(Consumed { verdict, span, backlog_end, latency })
-}
-
-impl Loop<'_> {
-    /// Takes what has come; how many records.
-    fn take(&mut self, consumer: &mut dyn Consumer) -> Result<u64> {
-        if let Some(records) = consumer.keep(RECEIVE_WAIT)? {
-            if records > 0 {
-                self.kept += records;
-                self.span.get_or_insert_with(|| (self.shared.now(), self.shared.now()));
-            }
-            return Ok(records);
-        }
-        let Loop { reading, shared, verifier, span, latency, .. } = self;
+    while verifier.missing() > 0 {
         let mut received = 0;
         consumer.receive(RECEIVE_WAIT, &mut |partition, payload| {
-            if received == 0 {
-                span.get_or_insert_with(|| (shared.now(), shared.now()));
+            if received == 0 && span.is_none() {
+                let now = shared.now();
+                span = Some((now, now));
             }
             received += 1;
             let origin = verifier.receive(partition, payload);
@@ -115,16 +96,27 @@ impl Loop<'_> {
                 latency.record(now, now.saturating_sub(origin.due));
             }
         })?;
-        Ok(received)
+        shared.advance(received);
+        shared.check()?;
+        let now = shared.now();
+        if backlog_end.is_none() && reading.backlog_of.is_some_and(|of| verifier.has_all_of(of)) {
+            backlog_end = Some(now);
+        }
+        match &mut span {
+            Some(span) if received > 0 => span.1 = now,
+            Some(span) if now.saturating_sub(span.1) > SILENCE_LIMIT => break,
+            Some(_) => {}
+            None => watchdog.check(now, || "the first record".to_owned())?,
+        }
     }
-
-    /// Looks at the records that the driver has kept.
-    fn verify_kept(&mut self, consumer: &mut dyn Consumer) -> Result<()> {
-        self.kept = 0;
-        consumer.release(&mut |partition, payload| {
-            self.verifier.receive(partition, payload);
-        })
+    let end = shared.now() + SURPLUS_WAIT;
+    while shared.now() < end {
+        consumer.receive(RECEIVE_WAIT, &mut |partition, payload| {
+            verifier.receive(partition, payload);
+        })?;
     }
+    let (verdict, span) = (verifier.finish(), span.unwrap_or_default());
+    Ok(Consumed { verdict, span, backlog_end, latency })
 }
 
 #[cfg(test)]
@@ -135,36 +127,14 @@ mod tests {
 
     const READING: Reading<'_> = Reading { sent: &[100], is_live: false, backlog_of: None };
 
-    /// A driver that delivers what a test gave it, at once or when it is asked to release it.
-    struct Canned {
-        records: VecDeque<Vec<u8>>,
-        keeps: bool,
-        kept: VecDeque<Vec<u8>>,
-    }
-
-    impl Canned {
-        fn new(records: VecDeque<Vec<u8>>, keeps: bool) -> Canned {
-            Canned { records, keeps, kept: VecDeque::new() }
-        }
-    }
+    /// A driver that delivers what a test gave it.
+    struct Canned(VecDeque<Vec<u8>>);
 
     impl Consumer for Canned {
         fn receive(&mut self, _: Duration, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
-            self.records.drain(..).for_each(|record| receive(0, &record));
-            Ok(())
-        }
-
-        fn keep(&mut self, _: Duration) -> Result<Option<u64>> {
-            if !self.keeps {
-                return Ok(None);
+            for record in self.0.drain(..) {
+                receive(0, &record);
             }
-            let records = self.records.len().min(30);
-            self.kept.extend(self.records.drain(..records));
-            Ok(Some(records as u64))
-        }
-
-        fn release(&mut self, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
-            self.kept.drain(..).for_each(|record| receive(0, &record));
             Ok(())
         }
     }
@@ -183,17 +153,29 @@ mod tests {
             |records| records.swap(50, 51),
             |records| records.push_back(vec![0; 64]),
         ];
-        for keeps in [false, true] {
-            for spoil in spoil {
-                let mut spoiled = records(100);
-                spoil(&mut spoiled);
-                let consumed = run(&mut Canned::new(spoiled, keeps), READING, &Shared::start());
-                assert!(!consumed.expect("the driver delivers").verdict.is_clean());
-            }
-            let mut honest = Canned::new(records(100), keeps);
-            let consumed = run(&mut honest, READING, &Shared::start());
-            let verdict = consumed.expect("the driver delivers").verdict;
-            assert!(verdict.is_clean() && verdict.received == 100, "{verdict:?}");
+        for spoil in spoil {
+            let mut spoiled = records(100);
+            spoil(&mut spoiled);
+            let consumed = run(&mut Canned(spoiled), READING, &Shared::start());
+            assert!(!consumed.expect("the driver delivers").verdict.is_clean());
         }
+        let consumed = run(&mut Canned(records(100)), READING, &Shared::start());
+        assert!(consumed.expect("the driver delivers").verdict.is_clean());
+    }
+
+    /// Goal: counting ends with the last record, and the first call's time starts the span.
+    #[test]
+    fn records_are_counted_to_the_last() {
+        struct Numbers(Vec<u64>);
+        impl Counter for Numbers {
+            fn count(&mut self, _: Duration) -> Result<u64> {
+                Ok(self.0.pop().unwrap_or(0))
+            }
+        }
+        let shared = Shared::start();
+        let counted = count(&mut Numbers(vec![7, 0, 40, 50, 0]), 97, &shared);
+        let counted = counted.expect("the driver counts");
+        assert_eq!(counted.records, 97);
+        assert!(counted.span.0 <= counted.span.1 && counted.span.1 <= shared.now());
     }
 }

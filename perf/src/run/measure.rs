@@ -34,7 +34,6 @@ const VERIFYING: ConsumerOptions = ConsumerOptions {
     prefetch_records: PREFETCH_RECORDS,
     prefetch_bytes: PREFETCH_BYTES,
     start: Start::First,
-    keep_bytes: 0,
     kafka_client: KafkaClient::Native,
 };
 
@@ -124,21 +123,13 @@ fn one_after_the_other(server: &mut Server, phase: &Phase<'_>) -> Result<Measure
         let written = phase.produce(server, writers)?;
         Ok((phases::span_of(&written.produced), written))
     })?;
-    let options = match scenario.kind {
-        Kind::Consume => scenario.keeping_options(),
-        _ => ConsumerOptions { kafka_client: scenario.kafka_client, ..VERIFYING },
-    };
     if !phase.topic.is_kept {
         let latency = merged(produced.iter().map(|produced| &produced.latency));
         let figures = figures(scenario, scenario.records, &written);
         let run = Run { figures, verification: Verdict::default() };
         return Ok(Measured { run, latency, latency_until_confirmed: LatencySeries::default() });
     }
-    let reader = phase.reader(options)?;
-    let (read, consumed) = costing(server, |server| {
-        let consumed = phase.consume(server, reader)?;
-        Ok((consumed.span.1 - consumed.span.0, consumed))
-    })?;
+    let (read, verification) = read(server, phase)?;
     let cost = if scenario.kind == Kind::Consume { &read } else { &written };
     let mut figures = figures(scenario, scenario.records, cost);
     let mut latency = LatencySeries::default();
@@ -149,8 +140,33 @@ fn one_after_the_other(server: &mut Server, phase: &Phase<'_>) -> Result<Measure
         figures.latency_from_send_us = from_send.percentiles();
         figures.restart = stop.map(|stop| restart(stop, &produced));
     }
-    let run = Run { figures, verification: consumed.verdict };
+    let run = Run { figures, verification };
     Ok(Measured { run, latency, latency_until_confirmed: LatencySeries::default() })
+}
+
+/// Reads everything back. Where that is what is measured, and the driver can count for less than it
+/// costs to look at every record, counting is measured, and another reading verifies.
+fn read(server: &mut Server, phase: &Phase<'_>) -> Result<(Cost, Verdict)> {
+    let Scenario { kind, kafka_client, .. } = *phase.scenario;
+    let verifying = ConsumerOptions { kafka_client, ..VERIFYING };
+    let options = match kind {
+        Kind::Consume => phase.scenario.consumer_options(Start::First),
+        _ => verifying,
+    };
+    let mut reader = phase.reader(options)?;
+    if kind != Kind::Consume || reader.counter().is_none() {
+        let (cost, consumed) = costing(server, |server| {
+            let consumed = phase.consume(server, reader)?;
+            Ok((consumed.span.1 - consumed.span.0, consumed))
+        })?;
+        return Ok((cost, consumed.verdict));
+    }
+    let (cost, ()) = costing(server, |server| {
+        let (start, end) = phase.count(server, reader)?.span;
+        Ok((end - start, ()))
+    })?;
+    let consumed = phase.consume(server, phase.reader(verifying)?)?;
+    Ok((cost, consumed.verdict))
 }
 
 fn restart(stop: Duration, produced: &[Produced]) -> Restart {

@@ -2,7 +2,7 @@
 //! draining of a backlog.
 
 use super::Shared;
-use super::consuming::{self, Consumed, Reading};
+use super::consuming::{self, Consumed, Counted, Reading};
 use super::producing::{self, Assignment, Produced};
 use crate::drivers::{Broker, Consumer, ConsumerOptions, Producer, ProducerOptions, Start, Topic};
 use crate::error::{Error, Result};
@@ -77,6 +77,30 @@ impl Phase<'_> {
             }
             self.watch(server, &shared, || are_finished(&threads));
             join(threads, &shared).map(|produced| Written { produced, stop })
+        })
+    }
+
+    /// Counts what was written, with a consumer that can.
+    ///
+    /// # Errors
+    /// As [`Phase::produce`].
+    ///
+    /// # Panics
+    /// If the consumer cannot count.
+    pub fn count(&self, server: &mut Server, mut consumer: Box<dyn Consumer>) -> Result<Counted> {
+        let records = self.scenario.records;
+        self.begin("reading", records);
+        let shared = Shared::start();
+        thread::scope(|scope| {
+            let shared = &shared;
+            let counter = consumer.as_mut();
+            let mut run = move || {
+                let counter = counter.counter().expect("the caller has asked");
+                consuming::count(counter, records, shared)
+            };
+            let threads = vec![scope.spawn(move || shared.keep_failure(run()))];
+            self.watch(server, shared, || are_finished(&threads));
+            join(threads, shared).map(|mut all| all.remove(0))
         })
     }
 

@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::ends::ends_of;
 use super::frames::{Frame, Frames};
 use super::messages;
-use crate::drivers::{Consumer, ConsumerOptions, Start, Topic};
+use crate::drivers::{Consumer, ConsumerOptions, Counter, Start, Topic};
 use crate::error::{Error, Result};
 use pinion::wire::record_batch::Batches;
 use std::time::Duration;
@@ -22,8 +22,6 @@ pub struct NativeConsumer {
     frames: Frames,
     request: Vec<u8>,
     is_asking: bool,
-    /// Frames whose records were counted but not passed on.
-    kept: Vec<Frame>,
 }
 
 impl NativeConsumer {
@@ -38,23 +36,19 @@ impl NativeConsumer {
             Start::First => vec![0; ends.len()],
             Start::End => ends,
         };
-        let frames = match options.keep_bytes {
-            0 => Frames::passing(),
-            bytes => Frames::kept(bytes),
-        };
         Ok(NativeConsumer {
             connection,
             topic: topic.clone(),
             partition_max_bytes: options.prefetch_bytes,
             offsets,
-            frames,
+            frames: Frames::new(),
             request: Vec::new(),
             is_asking: false,
-            kept: Vec::new(),
         })
     }
 
-    /// The next response; then asks for what follows.
+    /// The next response, whose batches are whole and follow those before without a gap, and its
+    /// records; then asks for what follows.
     fn next(&mut self, wait: Duration) -> Result<Option<(Frame, u64)>> {
         self.ask()?;
         let Some(frame) = self.frames.next(&self.connection, wait)? else { return Ok(None) };
@@ -65,7 +59,9 @@ impl NativeConsumer {
             let stranger = || Error::client(CLIENT)(format!("records of partition {partition}"));
             let offset = offset.ok_or_else(stranger)?;
             for batch in Batches::new(bytes) {
-                let header = batch.map_err(Error::client(CLIENT))?.header;
+                let batch = batch.map_err(Error::client(CLIENT))?;
+                batch.verify_crc().map_err(Error::client(CLIENT))?;
+                let header = batch.header;
                 if header.base_offset != *offset {
                     let gap = format!("offset {} where {offset} was asked for", header.base_offset);
                     return Err(Error::client(CLIENT)(gap));
@@ -112,20 +108,13 @@ impl Consumer for NativeConsumer {
         Ok(())
     }
 
-    fn keep(&mut self, wait: Duration) -> Result<Option<u64>> {
-        if !self.frames.keeps() {
-            return Ok(None);
-        }
-        let Some((frame, records)) = self.next(wait)? else { return Ok(Some(0)) };
-        self.kept.push(frame);
-        Ok(Some(records))
+    fn counter(&mut self) -> Option<&mut dyn Counter> {
+        Some(self)
     }
+}
 
-    fn release(&mut self, receive: &mut dyn FnMut(u32, &[u8])) -> Result<()> {
-        for frame in self.kept.drain(..) {
-            pass_on(self.frames.bytes(&frame), receive)?;
-        }
-        self.frames.forget();
-        Ok(())
+impl Counter for NativeConsumer {
+    fn count(&mut self, wait: Duration) -> Result<u64> {
+        Ok(self.next(wait)?.map_or(0, |(_, records)| records))
     }
 }

@@ -19,7 +19,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 /// If the connection is gone, or the broker does not lead them in time, in its words.
 pub fn ends_of(connection: &Connection, topic: &Topic) -> Result<Vec<i64>> {
     let deadline = Instant::now() + ASK_LIMIT;
-    let mut frames = Frames::passing();
+    let mut frames = Frames::new();
     loop {
         let mut question = Vec::new();
         messages::put_list_ends(&mut question, 0, &topic.name, topic.partitions);

@@ -61,7 +61,7 @@ impl NativeProducer {
             outbox: Outbox::default(),
             awaited: VecDeque::new(),
             confirmed: Vec::new(),
-            frames: Frames::passing(),
+            frames: Frames::new(),
             next_correlation: 0,
             prepared: 0,
             sent: 0,
