@@ -12,13 +12,14 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The scenarios that come with the program.
-const BUILT_IN: [&str; 15] = [
+const BUILT_IN: [&str; 16] = [
     include_str!("../scenarios/paper-produce-batch-1.toml"),
     include_str!("../scenarios/paper-produce-batch-50.toml"),
     include_str!("../scenarios/paper-consume.toml"),
     include_str!("../scenarios/confirmed.toml"),
     include_str!("../scenarios/steady-1k.toml"),
     include_str!("../scenarios/half-load.toml"),
+    include_str!("../scenarios/half-load-fsync.toml"),
     include_str!("../scenarios/batches-1k.toml"),
     include_str!("../scenarios/batches-1k-consume.toml"),
     include_str!("../scenarios/saturation.toml"),

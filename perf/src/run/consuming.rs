@@ -46,8 +46,7 @@ pub struct Counted {
     pub span: (Duration, Duration),
 }
 
-/// Counts until so many records have come, or no more come: when the first and the last did, and how
-/// many that were.
+/// Counts until so many records have come, or no more come.
 ///
 /// # Errors
 /// If the client fails, nothing comes at all, or the run is stopped.

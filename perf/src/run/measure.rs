@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 /// The part of the work that is done once more before it, on a topic of its own.
 const WARM_UP_PART: f64 = 0.1;
 const WARM_UP_RECORDS_MIN: f64 = 20_000.0;
+/// In an open loop, where latency is what is measured, compilers at run time have this long.
+const WARM_UP_SECONDS_MIN: f64 = 5.0;
 /// A broker that uses less of a core than this has digested what it was given.
 const SETTLED_CPU: f64 = 0.1;
 const SETTLE_INTERVAL: Duration = Duration::from_millis(200);
@@ -84,9 +86,11 @@ pub fn run(running: &mut Running, work: Work<'_>, bar: &ProgressBar) -> Result<M
         is_kept: !is_ceiling || scenario.kind != Kind::Produce,
     };
     let records = scenario.records as f64;
-    let mut warm_up = scenario
-        .clone()
-        .scaled((records * WARM_UP_PART).max(WARM_UP_RECORDS_MIN).min(records) / records);
+    let warm_up_records = (records * WARM_UP_PART)
+        .max(WARM_UP_RECORDS_MIN)
+        .max(scenario.rate.unwrap_or(0.0) * WARM_UP_SECONDS_MIN)
+        .min(records);
+    let mut warm_up = scenario.clone().scaled(warm_up_records / records);
     if warm_up.kind == Kind::Restart {
         warm_up.kind = Kind::Produce;
     }
