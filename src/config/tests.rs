@@ -55,7 +55,7 @@ fn faults_name_their_place_and_the_remedy() {
         (
             "log.segment.bytes = 99999999999",
             "Invalid value 99999999999 for configuration log.segment.bytes: Not a number \
-             of type INT: it is too large (allowed: 14 to 2147483647)",
+             of type INT: it is too large (allowed: 1048576 to 2147483647)",
         ),
         ("node.id = 'one'", "Not a number of type INT (allowed: 0 to "),
         ("cores = 'x'", "Must be auto, or CPU numbers and ranges such as 2,3 or 0-3"),
