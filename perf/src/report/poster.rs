@@ -4,6 +4,7 @@ use super::comparison::Comparison;
 use super::pictures;
 use super::quantity::Quantity;
 use crate::error::{Error, Result};
+use crate::scenario::PAPER;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -11,12 +12,9 @@ use std::path::Path;
 /// The file's name in the output folder.
 pub const FILE: &str = "paper.svg";
 
-/// The scenarios beside each other, and what the picture calls them.
-const PANELS: [(&str, &str); 3] = [
-    ("paper-produce-batch-1", "Produce, batches of 1: records/s"),
-    ("paper-produce-batch-50", "Produce, batches of 50: records/s"),
-    ("paper-consume", "Consume: records/s"),
-];
+/// What the picture calls the scenarios of [`PAPER`].
+const TITLES: [&str; PAPER.len()] =
+    ["Produce, batches of 1: records/s", "Produce, batches of 50: records/s", "Consume: records/s"];
 
 /// Writes the picture, if all of the paper's scenarios were run.
 ///
@@ -24,7 +22,7 @@ const PANELS: [(&str, &str); 3] = [
 /// If it cannot be drawn, or the folder not written.
 pub fn write(comparisons: &[Comparison<'_>], folder: &Path) -> Result<()> {
     let mut panels = Vec::new();
-    for (scenario, title) in PANELS {
+    for (scenario, title) in PAPER.into_iter().zip(TITLES) {
         let comparison = comparisons.iter().find(|one| one.section() == scenario);
         let Some(comparison) = comparison else { return Ok(()) };
         panels.extend(pictures::of_quantity(comparison, Quantity::Rate, title)?);

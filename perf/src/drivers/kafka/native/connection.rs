@@ -7,8 +7,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// Longer than a broker takes to answer a question, however busy it is.
-const ASK_LIMIT: Duration = Duration::from_secs(30);
+/// Longer than a broker takes to answer a question, however busy it is, or to lead a new topic.
+pub const ASK_LIMIT: Duration = Duration::from_secs(30);
 
 /// A connection to one broker.
 #[derive(Debug)]

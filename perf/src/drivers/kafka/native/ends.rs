@@ -1,6 +1,6 @@
 //! Where a topic's partitions end: known as soon as the broker leads all of them.
 
-use super::connection::Connection;
+use super::connection::{ASK_LIMIT, Connection};
 use super::frames::Frames;
 use super::messages;
 use crate::drivers::Topic;
@@ -8,8 +8,6 @@ use crate::error::{Error, Result};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than a broker takes to answer a question, however busy it is, or to lead a new topic.
-const ASK_LIMIT: Duration = Duration::from_secs(30);
 /// A new topic may not be led yet: between two questions.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
