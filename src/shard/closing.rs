@@ -41,7 +41,7 @@ pub enum Event {
 /// What follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {
-    /// Accept nothing more, and let connections end after their last reply.
+    /// Stop listening, and let connections end after their last reply.
     Drain,
     /// Cut the connections that are left.
     CutConnections,
@@ -60,7 +60,7 @@ pub enum Fact {
 pub enum Awaited {
     /// Nothing, or another shard.
     Nothing,
-    /// The end of its connections.
+    /// The end of its listener and its connections.
     Connections,
     /// The end of its logs, and of the metadata log.
     Logs,

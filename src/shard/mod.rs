@@ -41,6 +41,7 @@ mod images;
 mod init_producer_id;
 mod last_end;
 mod list_offsets;
+mod listener;
 mod log_dirs;
 mod log_events;
 mod lookups;
@@ -79,7 +80,7 @@ pub use tick::Progress;
 
 use crate::base::timers::Timers;
 use crate::base::{Now, ShardId};
-use crate::io::{Completion, Op, Socket, Token};
+use crate::io::{Completion, Op, Token};
 use crate::log::LogOut;
 use crate::metadata::Image;
 use crate::metrics::{ShardMetrics, Snapshot};
@@ -91,6 +92,7 @@ use controller::Controller;
 use directories::Directories;
 use disk_full::DiskFull;
 use fetches::Fetches;
+use listener::Listener;
 use log_dirs::DiskSpace;
 use lookups::Lookups;
 use memory::ReceiveMemory;
@@ -126,7 +128,7 @@ pub struct Shard {
     notices: Notices,
     timers: Timers<Timer>,
 
-    listener: Option<Socket>,
+    listener: Listener,
     connections: Slots<Connection>,
     memory: ReceiveMemory,
     /// Connections that wait for receive memory.

@@ -5,6 +5,7 @@ use super::checkpoint::Checkpoints;
 use super::closing::Closing;
 use super::controller::Controller;
 use super::last_end::{self, BootId};
+use super::listener::Listener;
 use super::memory::ReceiveMemory;
 use super::partitions::{PartitionState, Partitions};
 use super::requests::CONTROLLER;
@@ -88,7 +89,7 @@ impl Shard {
             metrics: ShardMetrics::new(),
             notices: Default::default(),
             timers: Timers::default(),
-            listener: None,
+            listener: Listener::default(),
             connections: Slots::default(),
             memory,
             memory_queue: Default::default(),
@@ -122,7 +123,7 @@ impl Shard {
     /// Begins to serve: accepts on `listener` and sets the recurring timers.
     pub fn serve<I: Io>(&mut self, io: &mut I, listener: Socket) {
         self.now = io.now();
-        self.listener = Some(listener);
+        self.listener = Listener::new(listener);
         self.begin_accepting();
         let now = self.now.monotonic;
         if self.settings.connection_idle_max.is_some() {

@@ -6,10 +6,8 @@ use super::partitions::PartitionState;
 use super::requests::CONTROLLER;
 use super::slots::SlotId;
 use super::tick::{Progress, Timer};
-use super::token::Target;
 use super::{Message, Shard};
 use crate::base::ShardId;
-use crate::io::Op;
 
 impl Shard {
     /// Takes an event of the way to the end, and does what follows.
@@ -40,7 +38,7 @@ impl Shard {
     fn has_reached_awaited(&self) -> bool {
         match self.closing.awaits() {
             Awaited::Nothing => false,
-            Awaited::Connections => self.connections.is_empty(),
+            Awaited::Connections => self.listener.is_closed() && self.connections.is_empty(),
             // The disk has answered all that this shard has asked.
             Awaited::Logs => self.are_logs_closed() && !self.disk_space.is_asked(),
             Awaited::Report => match self.controller {
@@ -51,8 +49,7 @@ impl Shard {
     }
 
     fn drain(&mut self) {
-        let target = Target::Accept.token();
-        self.ops.push((Target::Ignored.token(), Op::Cancel { target }));
+        self.close_listener();
         let deadline = self.now.monotonic.after(self.settings.shutdown_grace);
         self.timers.set(deadline, Timer::ShutdownDeadline);
         for id in self.connections.ids().collect::<Vec<SlotId>>() {

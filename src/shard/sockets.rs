@@ -1,72 +1,16 @@
-//! Connections' completions: accepted, received, sent.
+//! Connections' completions: received and sent.
 
 use super::Shard;
 use super::connection::{CloseReason, Connection};
-use super::notices::Cause;
 use super::receive::Step;
 use super::slots::SlotId;
-use super::tick::Timer;
 use super::token::{SocketOperation, Target};
-use crate::io::{Completion, IoError, Op, Output, Socket};
-use std::net::SocketAddr;
-use std::time::Duration;
-
-/// How long to wait after a failed accept: a lack of descriptors does not end at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::io::{Completion, IoError, Op, Output};
 
 /// Requests served from one connection before the others have their turn.
 const REQUESTS_PER_TURN: usize = 64;
 
 impl Shard {
-    /// Starts accepting connections.
-    pub(super) fn begin_accepting(&mut self) {
-        if let Some(listener) = self.listener
-            && self.closing.is_serving()
-        {
-            self.ops.push((Target::Accept.token(), Op::Accept { listener }));
-        }
-    }
-
-    pub(super) fn on_accept(&mut self, completion: Completion) {
-        match completion.result {
-            Ok(Output::Accepted { socket, .. }) if !self.closing.is_serving() => {
-                self.ops.push((Target::Ignored.token(), Op::CloseSocket { socket }));
-            }
-            Ok(Output::Accepted { socket, peer }) => self.add_connection(socket, peer),
-            Ok(other) => unreachable!("accept gave {other:?}"),
-            Err(error) if error.is_cancelled() => {}
-            Err(error) => {
-                if self.may_log(Cause::AcceptFailed) {
-                    tracing::warn!(%error, "cannot accept a connection; trying again shortly");
-                }
-                if !completion.more {
-                    let again = self.now.monotonic.after(ACCEPT_PAUSE);
-                    return self.timers.set(again, Timer::Accept);
-                }
-            }
-        }
-        if !completion.more {
-            self.begin_accepting();
-        }
-    }
-
-    fn add_connection(&mut self, socket: Socket, peer: SocketAddr) {
-        if self.connections.len() >= self.settings.connection_count_max {
-            self.metrics.counters.connections_refused += 1;
-            let limit = self.settings.connection_count_max;
-            if self.may_log(Cause::TooManyConnections) {
-                tracing::warn!(%peer, limit, "refused a connection: max.connections is reached");
-            }
-            self.ops.push((Target::Ignored.token(), Op::CloseSocket { socket }));
-            return;
-        }
-        self.metrics.counters.connections_accepted += 1;
-        let length_max = self.settings.request_bytes_max;
-        let now = self.now.monotonic;
-        let id = self.connections.insert(Connection::new(socket, peer, length_max, now));
-        self.mark_connection(id);
-    }
-
     pub(super) fn on_socket(
         &mut self,
         slot: u32,

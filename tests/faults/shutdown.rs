@@ -8,7 +8,8 @@ use crate::wire_client::{Fetch, WireClient, batch_of};
 use pinion::wire::ErrorCode;
 use rustix::process::Signal;
 use std::collections::{BTreeMap, VecDeque};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -289,6 +290,48 @@ fn late_requests_do_not_cut_an_answer() {
     let fetched = client.end_fetch(correlation_id).expect("an answer that began is whole");
     assert_eq!(fetched[0].values().len(), LARGE_ANSWER_BATCHES);
     drop(client);
+    assert_eq!(broker.wait().code(), Some(0));
+}
+
+/// Connects until nobody listens any more, and gives all connections that came about.
+fn connect_until_refused(bootstrap: &str) -> Vec<TcpStream> {
+    let deadline = Instant::now() + LOG_LIMIT;
+    let mut connections = Vec::new();
+    loop {
+        match TcpStream::connect(bootstrap) {
+            Ok(connection) => connections.push(connection),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return connections,
+            // The listener closed while the kernel was letting this one in.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("neither connected nor refused: {error}"),
+        }
+        assert!(Instant::now() < deadline, "new clients are still let in");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Goal: while an answer is still on its way, new clients are refused, and those that came while
+/// the listeners were closed are not left waiting.
+#[test]
+fn a_drain_refuses_new_clients() {
+    let mut broker = start(ENDLESS_GRACE);
+    fill(&broker, 0);
+    let (mut client, correlation_id) = begin_large_answer(&broker, 0);
+    let connections = std::thread::scope(|scope| {
+        let bootstrap = broker.bootstrap();
+        let connecting = scope.spawn(move || connect_until_refused(&bootstrap));
+        broker.signal(Signal::TERM);
+        connecting.join().expect("connecting does not panic")
+    });
+    for mut connection in connections {
+        connection.set_read_timeout(Some(LOG_LIMIT)).expect("a limit that is not zero");
+        match connection.read(&mut [0]) {
+            Ok(count) => assert_eq!(count, 0, "nobody was asked anything"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+        }
+    }
+    let fetched = client.end_fetch(correlation_id).expect("an answer that began is whole");
+    assert_eq!(fetched[0].values().len(), LARGE_ANSWER_BATCHES);
     assert_eq!(broker.wait().code(), Some(0));
 }
 

@@ -11,6 +11,7 @@ const EXPECTED: &[&str] = &[
     "a process was killed",
     "the power failed",
     "a broker ended cleanly",
+    "a broker listened no more before its end",
     "a broker died in its start",
     "a crash interrupted: write",
     "a crash interrupted: sync",

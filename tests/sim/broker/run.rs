@@ -236,6 +236,9 @@ impl Run {
                 client.act(now, &mut self.topics);
             }
             node.advance(now.after(Duration::from_millis(1)));
+            if !self.world.machine().network.is_listening() && !node.has_ended() {
+                self.topics.seen.note("a broker listened no more before its end");
+            }
         }
     }
 

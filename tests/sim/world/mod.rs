@@ -206,13 +206,14 @@ impl Machine {
         self.deliver(ticket.station, Completion { token: ticket.token, result, more: false });
     }
 
-    /// The process ends; files that it left open are closed. What changes nothing on the disk may
-    /// still be under way.
+    /// The process ends; files that it left open are closed, its sockets are by then. What changes
+    /// nothing on the disk may still be under way.
     fn shut_down(&mut self) {
         let in_flight = self.on_disk.values().map(|(ticket, _)| ticket.operation);
         let matters = |operation: &&str| !matches!(*operation, "close file" | "space");
         let unfinished: Vec<&str> = in_flight.filter(matters).collect();
         assert!(unfinished.is_empty(), "in flight at the end: {unfinished:?}");
+        self.network.check_closed();
         self.crash(Crash::Process);
         self.crash_count -= 1;
     }

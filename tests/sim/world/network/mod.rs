@@ -92,9 +92,23 @@ impl Network {
         socket
     }
 
+    /// Whether clients can connect.
+    pub fn is_listening(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
+    /// The process ends, and has said that it is done with its sockets.
+    ///
+    /// # Panics
+    /// If one is open.
+    pub fn check_closed(&self) {
+        assert!(!self.is_listening(), "a listener is open at the end");
+        assert!(self.sockets.is_empty(), "open at the end: {:?}", self.sockets);
+    }
+
     /// A client connects; `None` if nobody listens.
     pub fn connect(&mut self, agenda: &mut Agenda) -> Option<ConnectionId> {
-        if self.listeners.is_empty() {
+        if !self.is_listening() {
             return None;
         }
         let nth = agenda.random.index(self.listeners.len());
