@@ -1,7 +1,8 @@
 //! A configuration is read, or refused with the place and the remedy.
 
 use super::*;
-use crate::metadata::config_keys;
+use crate::metadata::config_keys::kind::Range;
+use crate::metadata::config_keys::{self, ConfigKey, Kind, Scope, Synonym};
 use std::path::Path;
 
 fn load(text: &str) -> Result<Config, ConfigError> {
@@ -148,4 +149,57 @@ fn the_documentation_is_a_configuration() {
     for key in config_keys::broker_keys() {
         assert_eq!(config.static_config.get(key.name), key.default, "{}", key.name);
     }
+}
+
+/// The values that a key takes, as `docs/CONFIGURATION.md` says it.
+fn values(kind: Kind) -> String {
+    match kind {
+        Kind::Int(Range { min, max }) if max == i64::from(i32::MAX) => format!("from {min}"),
+        Kind::Long(Range { min, max: i64::MAX }) => format!("from {min}"),
+        Kind::Int(Range { min, max }) | Kind::Long(Range { min, max }) if min == max => {
+            min.to_string()
+        }
+        other => other.allowed().unwrap_or_default().replace(" | ", " or "),
+    }
+}
+
+/// The row of a key in `docs/CONFIGURATION.md`.
+fn row(key: &ConfigKey) -> String {
+    let default = match key.default {
+        None => "unset".to_owned(),
+        Some("") => "empty".to_owned(),
+        Some(default) => format!("`{default}`"),
+    };
+    let of_scope = match key.scope {
+        Scope::Broker => if key.dynamic { "while running" } else { "at a start" }.to_owned(),
+        Scope::Topic => key.synonyms.iter().map(broker_key_of).collect::<Vec<_>>().join(", "),
+    };
+    let type_name = key.kind.type_name();
+    let cells = [type_name, &default, &values(key.kind), &of_scope, key.documentation];
+    let cells = cells.map(|cell| if cell.is_empty() { " |".into() } else { format!(" {cell} |") });
+    format!("| `{}` |{}", key.name, cells.concat())
+}
+
+fn broker_key_of(synonym: &Synonym) -> String {
+    match synonym.scale {
+        1 => format!("`{}`", synonym.name),
+        scale => format!("`{}` × {scale}", synonym.name),
+    }
+}
+
+/// Goal: `docs/CONFIGURATION.md` has a row for each key, with all that the table says of it, and
+/// no other.
+#[test]
+fn the_page_has_every_key() {
+    let page = include_str!("../../docs/CONFIGURATION.md");
+    let found: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let shown = config_keys::all().filter(|key| !key.internal);
+    let expected: Vec<String> = shown.map(row).collect();
+    let missing: Vec<_> = expected.iter().filter(|row| !found.contains(&row.as_str())).collect();
+    let surplus: Vec<_> = found.iter().filter(|row| !expected.iter().any(|e| e == *row)).collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "docs/CONFIGURATION.md lacks {missing:#?}\nand should not have {surplus:#?}"
+    );
+    assert_eq!(found.len(), expected.len(), "a row stands twice");
 }

@@ -1,8 +1,9 @@
 //! The one table of configurations: topic and broker keys under Kafka's own names.
 //!
 //! CreateTopics, AlterConfigs, DescribeConfigs, the configuration file and `pinion config` all
-//! read it, so that a key, its default and its range are written down once. `topic_keys` and
-//! `broker_keys` hold the rows, `kind` what a value may be.
+//! read it, so that a key, its default and its range are written down once; a test holds
+//! `docs/CONFIGURATION.md` to it. `topic_keys` and `broker_keys` hold the rows, `kind` what a value
+//! may be.
 //!
 //! May import `base`. Must never know what a key does to a log or a shard.
 
