@@ -83,7 +83,7 @@ pub enum LatencyLog {
 }
 
 /// One run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Run {
     /// What was measured.
     #[serde(flatten)]

@@ -55,6 +55,13 @@ pub enum Kind {
     Restart,
 }
 
+impl Kind {
+    /// Whether clients are to outlast something that comes in the middle.
+    pub fn is_interrupted(self) -> bool {
+        self == Kind::Restart
+    }
+}
+
 /// A field that takes several values, one after the other: each makes a scenario of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -84,6 +91,9 @@ pub struct Scenario {
     pub records: u64,
     /// How long records are sent at `rate`.
     pub seconds: Option<f64>,
+    /// How long, in seconds at `rate`, the warm-up takes at least, where five are not enough.
+    #[serde(default)]
+    pub warm_up_seconds: f64,
     /// Records that are there before anything is measured; for [`Kind::CatchUp`].
     #[serde(default)]
     pub backlog: u64,
@@ -219,6 +229,7 @@ impl Scenario {
     pub fn scaled(mut self, scale: f64) -> Scenario {
         let scaled = |records: u64| ((records as f64 * scale).round() as u64).max(RECORDS_MIN);
         self.records = scaled(self.records);
+        self.warm_up_seconds *= scale;
         if self.backlog > 0 {
             self.backlog = scaled(self.backlog);
         }
@@ -244,10 +255,10 @@ impl Scenario {
         self.records / producers + u64::from(u64::from(producer) < self.records % producers)
     }
 
-    /// When, since the start, the broker is restarted: half-way through the schedule.
-    pub fn restart_at(&self) -> Option<Duration> {
-        let rate = self.rate.filter(|_| self.kind == Kind::Restart)?;
-        Some(Duration::from_secs_f64(self.records as f64 / rate / 2.0))
+    /// How long records are due; nothing in a closed loop.
+    pub fn schedule(&self) -> Duration {
+        let seconds = self.rate.map_or(0.0, |rate| self.records as f64 / rate);
+        Duration::from_secs_f64(seconds)
     }
 
     /// How producers send.
@@ -256,7 +267,7 @@ impl Scenario {
             batch: self.batch,
             confirm: self.confirm,
             window: self.window,
-            outlasts_restart: self.kind == Kind::Restart,
+            sends_again: self.kind.is_interrupted(),
             kafka_client: self.kafka_client,
         }
     }
@@ -294,6 +305,7 @@ impl Scenario {
 
     /// Why it makes no sense, if so.
     fn nonsense(&self) -> Option<&'static str> {
+        let is_interrupted = self.kind.is_interrupted();
         let checks = [
             (
                 (self.records > 0) != self.seconds.is_some(),
@@ -316,11 +328,15 @@ impl Scenario {
                 "a backlog is for catch-up, which needs one",
             ),
             (self.kind != Kind::CatchUp || self.rate.is_some(), "catch-up needs a rate"),
-            (self.kind != Kind::Restart || self.rate.is_some(), "restart needs a rate"),
-            (self.kind != Kind::Restart || self.confirm, "restart needs confirmations"),
+            (!is_interrupted || self.rate.is_some(), "restart needs a rate"),
+            (!is_interrupted || self.confirm, "restart needs confirmations"),
             (
-                self.kind != Kind::Restart || self.kafka_client == KafkaClient::Librdkafka,
-                "restart needs the client librdkafka: the native one does not connect again",
+                !is_interrupted || self.kafka_client == KafkaClient::Librdkafka,
+                "restart needs the client librdkafka: the native one does not send again",
+            ),
+            (
+                self.warm_up_seconds == 0.0 || self.rate.is_some() || self.varies_rate(),
+                "warm_up_seconds need a rate",
             ),
             (!self.durability.is_empty(), "durability must name a class"),
         ];

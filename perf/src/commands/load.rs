@@ -121,6 +121,7 @@ fn scenario(args: &LoadArgs, kind: Kind, name: &str) -> Result<Scenario> {
         durability: vec![args.durability],
         records: args.records,
         seconds: None,
+        warm_up_seconds: 0.0,
         backlog: 0,
         record_bytes: *record_bytes,
         producers: *producers,

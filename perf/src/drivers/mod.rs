@@ -69,7 +69,7 @@ pub struct ProducerOptions {
     pub kafka_client: KafkaClient,
     /// Whether the client is to outlast a restart of the broker: it connects again at once, and
     /// what it sends again is stored once and in order. For drivers of systems that are restarted.
-    pub outlasts_restart: bool,
+    pub sends_again: bool,
 }
 
 /// How a consumer reads.

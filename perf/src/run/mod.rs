@@ -1,9 +1,12 @@
 //! Runs scenarios on systems: the one path that schedules, times and verifies all of them.
 //!
 //! [`plan`] goes through systems and rounds, [`measure`] does one scenario on one running system,
-//! [`phases`] have the threads, whose loops are [`producing`] and [`consuming`].
+//! by its kind of [`kinds`]; [`cost`] says what that took. [`phases`] have the threads, whose loops
+//! are [`producing`] and [`consuming`].
 
 pub mod consuming;
+pub mod cost;
+pub mod kinds;
 pub mod measure;
 pub mod phases;
 pub mod plan;
@@ -83,6 +86,22 @@ impl Shared {
     }
 }
 
+/// A time in which nothing moved, since the run's start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// When something had moved.
+    pub from: Duration,
+    /// When it did again.
+    pub until: Duration,
+}
+
+impl Silence {
+    /// How long it was.
+    pub fn length(self) -> Duration {
+        self.until.saturating_sub(self.from)
+    }
+}
+
 /// Notices that nothing moves any more.
 #[derive(Debug)]
 struct Watchdog {
@@ -94,9 +113,9 @@ impl Watchdog {
         Watchdog { moved: now }
     }
 
-    /// How long nothing had moved.
-    fn moved(&mut self, now: Duration) -> Duration {
-        now.saturating_sub(mem::replace(&mut self.moved, now))
+    /// The time in which nothing had moved.
+    fn moved(&mut self, now: Duration) -> Silence {
+        Silence { from: mem::replace(&mut self.moved, now), until: now }
     }
 
     /// Fails if nothing moved for too long; `what` says what was waited for.

@@ -1,5 +1,4 @@
-//! The phases of a run, each with its threads: writing, reading, both at once, and both beside the
-//! draining of a backlog.
+//! The phases that kinds of work are made of, each with its threads.
 
 use super::Shared;
 use super::consuming::{self, Consumed, Counted, Reading};
@@ -8,8 +7,9 @@ use crate::drivers::{Broker, Consumer, ConsumerOptions, Producer, ProducerOption
 use crate::error::{Error, Result};
 use crate::host::interrupt;
 use crate::host::server::Server;
-use crate::scenario::Scenario;
-use crate::work::pacer::{Pace, Pacer};
+use crate::scenario::{PREFETCH_BYTES, PREFETCH_RECORDS, Scenario};
+use crate::work::latency::LatencySeries;
+use crate::work::pacer::Pacer;
 use crate::work::spread::Spread;
 use indicatif::ProgressBar;
 use std::thread::{self, Scope, ScopedJoinHandle};
@@ -18,9 +18,7 @@ use std::time::Duration;
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Client libraries look for a topic's partitions in the background: readers have found them by
 /// then, so that the first records do not wait for that.
-const READERS_CONNECT: Duration = Duration::from_secs(2);
-/// Unconfirmed records while a backlog is written: enough for any broker's batches.
-const BACKLOG_WINDOW: u64 = 10_000;
+pub const READERS_CONNECT: Duration = Duration::from_secs(2);
 
 /// A producer that is ready to start.
 pub struct Writer {
@@ -28,24 +26,22 @@ pub struct Writer {
     assignment: Assignment,
 }
 
-/// What a drained backlog leaves to be told.
-#[derive(Debug)]
-pub struct CaughtUp {
-    /// The writing meanwhile.
-    pub produced: Vec<Produced>,
-    /// The reader that stayed at the end.
-    pub followed: Consumed,
-    /// The reader that began with the backlog.
-    pub drained: Consumed,
+/// What a broker and its producers are at while something else is done.
+pub struct Meanwhile<'a> {
+    /// The broker's process.
+    pub server: &'a mut Server,
+    /// The clock, and the failure that ends everything.
+    pub shared: &'a Shared,
+    phase: &'a Phase<'a>,
+    are_finished: &'a dyn Fn() -> bool,
 }
 
-/// What a written topic leaves to be told.
-#[derive(Debug)]
-pub struct Written {
-    /// What each producer did.
-    pub produced: Vec<Produced>,
-    /// From SIGTERM to the end of the broker's process, if it was restarted.
-    pub stop: Option<Duration>,
+impl Meanwhile<'_> {
+    /// Shows progress until this time, or the producers are done; stops them if the broker ends.
+    pub fn watch_until(&mut self, at: Duration) {
+        let Meanwhile { server, shared, phase, are_finished } = self;
+        phase.watch(server, shared, || shared.now() >= at || are_finished());
+    }
 }
 
 /// What every phase works with.
@@ -61,22 +57,35 @@ pub struct Phase<'a> {
 }
 
 impl Phase<'_> {
-    /// Writes all records; restarts the broker meanwhile, if the scenario says so.
+    /// Writes all records.
     ///
     /// # Errors
     /// If broker or a client fails, or the run is interrupted.
-    pub fn produce(&self, server: &mut Server, writers: Vec<Writer>) -> Result<Written> {
+    pub fn produce(&self, server: &mut Server, writers: Vec<Writer>) -> Result<Vec<Produced>> {
+        self.produce_while(server, writers, |_| Ok(())).map(|(produced, ())| produced)
+    }
+
+    /// Writes all records, and does something else at the same time.
+    ///
+    /// # Errors
+    /// As [`Phase::produce`], or if the other thing fails.
+    pub fn produce_while<T>(
+        &self,
+        server: &mut Server,
+        writers: Vec<Writer>,
+        work: impl FnOnce(Meanwhile<'_>) -> Result<T>,
+    ) -> Result<(Vec<Produced>, T)> {
         self.begin("writing", self.scenario.records);
         let shared = Shared::start();
         thread::scope(|scope| {
             let threads = spawn_writers(scope, writers, &shared);
-            let mut stop = None;
-            if let Some(at) = self.scenario.restart_at() {
-                self.watch(server, &shared, || shared.now() >= at || are_finished(&threads));
-                stop = shared.keep_failure(shared.check().and_then(|()| server.restart()));
-            }
-            self.watch(server, &shared, || are_finished(&threads));
-            join(threads, &shared).map(|produced| Written { produced, stop })
+            let are_finished = || are_finished(&threads);
+            let meanwhile =
+                Meanwhile { server, shared: &shared, phase: self, are_finished: &are_finished };
+            let done = shared.keep_failure(work(meanwhile));
+            self.watch(server, &shared, are_finished);
+            let produced = join(threads, &shared)?;
+            Ok((produced, done.expect("a failure is an outcome")))
         })
     }
 
@@ -133,97 +142,19 @@ impl Phase<'_> {
         self.broker.consumer(self.topic, options)
     }
 
-    /// Writes all records while every reader reads all of them.
+    /// Reads back what was written, as what is read only to verify is fetched: with librdkafka's
+    /// defaults.
     ///
     /// # Errors
     /// As [`Phase::produce`].
-    pub fn fan_out(&self, server: &mut Server) -> Result<Vec<Consumed>> {
-        let sent = self.sent();
-        let options = self.scenario.consumer_options(Start::First);
-        let mut consumers: Vec<Box<dyn Consumer>> = Vec::new();
-        for _ in 0..self.scenario.readers {
-            consumers.push(self.reader(options)?);
-        }
-        thread::sleep(READERS_CONNECT);
-        let writers = self.writers(server)?;
-        self.begin("fan-out", self.scenario.records * (1 + u64::from(self.scenario.readers)));
-        let shared = Shared::start();
-        thread::scope(|scope| {
-            let shared = &shared;
-            let reading = Reading { sent: &sent, is_live: true, backlog_of: None };
-            let readers: Vec<_> = consumers
-                .iter_mut()
-                .map(|consumer| spawn_reader(scope, consumer, reading, shared))
-                .collect();
-            let writers = spawn_writers(scope, writers, shared);
-            self.watch(server, shared, || are_finished(&readers) && are_finished(&writers));
-            join(writers, shared)?;
-            join(readers, shared)
-        })
-    }
-
-    /// Writes the backlog, as a producer of its own.
-    ///
-    /// # Errors
-    /// As [`Phase::produce`].
-    pub fn write_backlog(&self, server: &mut Server) -> Result<()> {
-        let Scenario { backlog, kafka_client, .. } = *self.scenario;
-        let window = Some(BACKLOG_WINDOW);
-        let (batch, confirm, outlasts_restart) = (None, true, false);
-        let options = ProducerOptions { batch, confirm, window, outlasts_restart, kafka_client };
-        let assignment = Assignment {
-            producer: self.backlog_producer(),
-            pacer: Pacer::new(Pace::Closed { window: BACKLOG_WINDOW }, backlog),
-            confirm,
-            ..self.assignment(0)
+    pub fn verify(&self, server: &mut Server) -> Result<Consumed> {
+        let options = ConsumerOptions {
+            prefetch_records: PREFETCH_RECORDS,
+            prefetch_bytes: PREFETCH_BYTES,
+            start: Start::First,
+            kafka_client: self.scenario.kafka_client,
         };
-        let writer = self.writer(server, options, assignment)?;
-        self.begin("backlog", backlog);
-        let shared = Shared::start();
-        thread::scope(|scope| {
-            let threads = spawn_writers(scope, vec![writer], &shared);
-            self.watch(server, &shared, || are_finished(&threads));
-            join(threads, &shared).map(drop)
-        })
-    }
-
-    /// Writes all records while one reader stays at their end, and another drains the backlog
-    /// and goes on until it has all of them, too.
-    ///
-    /// # Errors
-    /// As [`Phase::produce`].
-    pub fn catch_up(&self, server: &mut Server) -> Result<CaughtUp> {
-        let Scenario { records, backlog, .. } = *self.scenario;
-        let live = self.sent();
-        let all = [live.as_slice(), &[backlog]].concat();
-        let at_the_end = self.scenario.consumer_options(Start::End);
-        let mut follower = self.reader(at_the_end)?;
-        thread::sleep(READERS_CONNECT);
-        let writers = self.writers(server)?;
-        let from_the_first = self.scenario.consumer_options(Start::First);
-        let mut drainer = self.reader(from_the_first)?;
-        self.begin("catch-up", backlog + 3 * records);
-        let shared = Shared::start();
-        thread::scope(|scope| {
-            let shared = &shared;
-            let reading = Reading { sent: &live, is_live: true, backlog_of: None };
-            let following = spawn_reader(scope, &mut follower, reading, shared);
-            let backlog_of = Some(self.backlog_producer());
-            let reading = Reading { sent: &all, is_live: false, backlog_of };
-            let draining = spawn_reader(scope, &mut drainer, reading, shared);
-            let readers = vec![following, draining];
-            let writers = spawn_writers(scope, writers, shared);
-            self.watch(server, shared, || are_finished(&readers) && are_finished(&writers));
-            let produced = join(writers, shared)?;
-            let [followed, drained] = <[Consumed; 2]>::try_from(join(readers, shared)?)
-                .expect("as many results as threads");
-            Ok(CaughtUp { produced, followed, drained })
-        })
-    }
-
-    /// The number of the producer behind the last of the others.
-    fn backlog_producer(&self) -> u32 {
-        self.scenario.producers
+        self.consume(server, self.reader(options)?)
     }
 
     /// Connects every producer and has it build what it builds ahead.
@@ -237,7 +168,11 @@ impl Phase<'_> {
         numbers.map(|number| self.writer(server, options, self.assignment(number))).collect()
     }
 
-    fn writer(
+    /// Connects a producer, likewise.
+    ///
+    /// # Errors
+    /// As [`Phase::writers`].
+    pub fn writer(
         &self,
         server: &mut Server,
         options: ProducerOptions,
@@ -253,11 +188,12 @@ impl Phase<'_> {
     }
 
     /// What each producer sends.
-    fn sent(&self) -> Vec<u64> {
+    pub fn sent(&self) -> Vec<u64> {
         (0..self.scenario.producers).map(|number| self.scenario.share(number)).collect()
     }
 
-    fn assignment(&self, producer: u32) -> Assignment {
+    /// What one of them is to do.
+    pub fn assignment(&self, producer: u32) -> Assignment {
         let scenario = self.scenario;
         Assignment {
             producer,
@@ -269,23 +205,30 @@ impl Phase<'_> {
         }
     }
 
-    fn begin(&self, what: &'static str, records: u64) {
+    /// Starts the bar anew.
+    pub fn begin(&self, what: &'static str, records: u64) {
         self.bar.set_length(records);
         self.bar.set_position(0);
         self.bar.set_message(what);
     }
 
     /// Shows progress until the threads are done; stops them if the broker ends.
-    fn watch(&self, server: &mut Server, shared: &Shared, is_finished: impl Fn() -> bool) {
+    pub fn watch(&self, server: &mut Server, shared: &Shared, is_finished: impl Fn() -> bool) {
         while !is_finished() {
-            thread::sleep(POLL_INTERVAL);
-            self.bar.set_position(shared.records());
+            self.show(shared);
             shared.keep_failure(server.check_alive());
         }
     }
+
+    /// Shows progress, and waits a little.
+    fn show(&self, shared: &Shared) {
+        thread::sleep(POLL_INTERVAL);
+        self.bar.set_position(shared.records());
+    }
 }
 
-fn spawn_writers<'scope>(
+/// A thread for each producer.
+pub fn spawn_writers<'scope>(
     scope: &'scope Scope<'scope, '_>,
     writers: Vec<Writer>,
     shared: &'scope Shared,
@@ -297,7 +240,8 @@ fn spawn_writers<'scope>(
     threads.collect()
 }
 
-fn spawn_reader<'scope>(
+/// A thread for a reader.
+pub fn spawn_reader<'scope>(
     scope: &'scope Scope<'scope, '_>,
     consumer: &'scope mut Box<dyn Consumer>,
     reading: Reading<'scope>,
@@ -307,12 +251,16 @@ fn spawn_reader<'scope>(
     scope.spawn(move || shared.keep_failure(run()))
 }
 
-fn are_finished<T>(threads: &[ScopedJoinHandle<'_, T>]) -> bool {
+/// Whether all of them are.
+pub fn are_finished<T>(threads: &[ScopedJoinHandle<'_, T>]) -> bool {
     threads.iter().all(ScopedJoinHandle::is_finished)
 }
 
 /// The results of all threads, or the first failure of the whole run.
-fn join<T>(threads: Vec<ScopedJoinHandle<'_, Option<T>>>, shared: &Shared) -> Result<Vec<T>> {
+///
+/// # Errors
+/// That failure.
+pub fn join<T>(threads: Vec<ScopedJoinHandle<'_, Option<T>>>, shared: &Shared) -> Result<Vec<T>> {
     let results: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
     shared.outcome()?;
     let panicked = || Error::Input("a thread of the harness panicked".to_owned());
@@ -324,4 +272,11 @@ pub fn span_of(produced: &[Produced]) -> Duration {
     let start = produced.iter().map(|produced| produced.span.0).min().unwrap_or_default();
     let end = produced.iter().map(|produced| produced.span.1).max().unwrap_or_default();
     end - start
+}
+
+/// The latencies of several threads.
+pub fn merged<'s>(series: impl Iterator<Item = &'s LatencySeries>) -> LatencySeries {
+    let mut whole = LatencySeries::default();
+    series.for_each(|one| whole.merge(one));
+    whole
 }

@@ -1,6 +1,6 @@
 //! One producer's loop: sends what the pacer says, and times the confirmations.
 
-use super::{Shared, Watchdog};
+use super::{Shared, Silence, Watchdog};
 use crate::drivers::{Outgoing, Producer};
 use crate::error::Result;
 use crate::work::in_flight::{InFlight, Times};
@@ -47,7 +47,7 @@ pub struct Produced {
     /// From the real sending to confirmation.
     pub latency_from_send: LatencySeries,
     /// The longest time in which records waited and none was confirmed.
-    pub silence_max: Duration,
+    pub longest_silence: Silence,
 }
 
 /// The state of the loop.
@@ -185,7 +185,10 @@ impl Loop<'_> {
             return self.watchdog.check(now, || format!("{} confirmations", pacer.unconfirmed()));
         }
         let silence = self.watchdog.moved(now);
-        self.done.silence_max = self.done.silence_max.max(silence);
+        let longest = &mut self.done.longest_silence;
+        if silence.length() > longest.length() {
+            *longest = silence;
+        }
         let count = self.confirmed.len() as u64;
         pacer.confirmed(count);
         self.shared.advance(count);

@@ -30,7 +30,7 @@ pub fn producer(
     options: ProducerOptions,
 ) -> Result<KafkaProducer> {
     config.set("acks", if options.confirm { "all" } else { "0" });
-    if options.outlasts_restart {
+    if options.sends_again {
         config.set("enable.idempotence", "true");
         // The default is up to ten seconds, which would hide how long the broker took.
         config.set("reconnect.backoff.max.ms", "100");
