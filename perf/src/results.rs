@@ -120,6 +120,9 @@ pub struct Figures {
     /// How the restart went, if there was one.
     #[serde(default)]
     pub restart: Option<Restart>,
+    /// How it went on a full disk, if it was one.
+    #[serde(default)]
+    pub full_disk: Option<FullDisk>,
 }
 
 /// A restart, as the broker's process and as producers saw it.
@@ -130,6 +133,16 @@ pub struct Restart {
     /// The longest time in which a producer's records waited and none was confirmed, in
     /// milliseconds: the end, the start and the client's way back.
     pub silence_ms: f64,
+}
+
+/// A full disk, as producers saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FullDisk {
+    /// From the time at which there was room again to the next confirmation, in milliseconds.
+    pub resume_ms: f64,
+    /// Whether the broker had ended, and was started again when there was room; in a median,
+    /// whether it had in any run.
+    pub has_ended: bool,
 }
 
 /// A system that was left out, or failed.
@@ -184,7 +197,7 @@ impl Until {
     /// What ends the latencies of a kind of work.
     pub fn of(kind: Kind) -> Until {
         match kind {
-            Kind::Produce | Kind::Consume | Kind::Restart => Until::Confirmed,
+            Kind::Produce | Kind::Consume | Kind::Restart | Kind::FullDisk => Until::Confirmed,
             Kind::FanOut | Kind::CatchUp => Until::Read,
         }
     }
@@ -244,6 +257,7 @@ impl Figures {
             }),
             latency_from_send_us: median_latency(runs, |figures| figures.latency_from_send_us),
             restart: median_restart(runs),
+            full_disk: median_full_disk(runs),
         }
     }
 }
@@ -268,6 +282,14 @@ fn median_restart(runs: &[Run]) -> Option<Restart> {
     (!all.is_empty()).then(|| Restart {
         stop_ms: of(|restart| restart.stop_ms),
         silence_ms: of(|restart| restart.silence_ms),
+    })
+}
+
+fn median_full_disk(runs: &[Run]) -> Option<FullDisk> {
+    let all: Vec<FullDisk> = runs.iter().filter_map(|run| run.figures.full_disk).collect();
+    (!all.is_empty()).then(|| FullDisk {
+        resume_ms: median(all.iter().map(|full_disk| full_disk.resume_ms)),
+        has_ended: all.iter().any(|full_disk| full_disk.has_ended),
     })
 }
 

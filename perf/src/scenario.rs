@@ -2,6 +2,7 @@
 
 use crate::drivers::{ConsumerOptions, Durability, KafkaClient, ProducerOptions, Start};
 use crate::error::{Error, Result};
+use crate::host::directory::Disk;
 use crate::sweep::{Field, Sweep};
 use crate::work::pacer::Pace;
 use crate::work::payload::HEADER_SIZE;
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The scenarios that come with the program.
-const BUILT_IN: [&str; 16] = [
+const BUILT_IN: [&str; 17] = [
     include_str!("../scenarios/paper-produce-batch-1.toml"),
     include_str!("../scenarios/paper-produce-batch-50.toml"),
     include_str!("../scenarios/paper-consume.toml"),
@@ -29,6 +30,7 @@ const BUILT_IN: [&str; 16] = [
     include_str!("../scenarios/fan-out.toml"),
     include_str!("../scenarios/catch-up.toml"),
     include_str!("../scenarios/restart.toml"),
+    include_str!("../scenarios/full-disk.toml"),
 ];
 
 /// The paper's own experiment: figures 4 and 5.
@@ -53,12 +55,20 @@ pub enum Kind {
     /// Writing at a steady rate, while the broker is stopped and started again in the middle, by
     /// clients that send again what was not confirmed; reading back only verifies.
     Restart,
+    /// Writing at a steady rate, while the broker's disk is full in the middle, by the same
+    /// clients; reading back only verifies.
+    FullDisk,
 }
 
 impl Kind {
     /// Whether clients are to outlast something that comes in the middle.
     pub fn is_interrupted(self) -> bool {
-        self == Kind::Restart
+        matches!(self, Kind::Restart | Kind::FullDisk)
+    }
+
+    /// What brokers write to.
+    pub fn disk(self) -> Disk {
+        if self == Kind::FullDisk { Disk::Small } else { Disk::Shared }
     }
 }
 
@@ -328,11 +338,11 @@ impl Scenario {
                 "a backlog is for catch-up, which needs one",
             ),
             (self.kind != Kind::CatchUp || self.rate.is_some(), "catch-up needs a rate"),
-            (!is_interrupted || self.rate.is_some(), "restart needs a rate"),
-            (!is_interrupted || self.confirm, "restart needs confirmations"),
+            (!is_interrupted || self.rate.is_some(), "an interruption needs a rate"),
+            (!is_interrupted || self.confirm, "an interruption needs confirmations"),
             (
                 !is_interrupted || self.kafka_client == KafkaClient::Librdkafka,
-                "restart needs the client librdkafka: the native one does not send again",
+                "an interruption needs the client librdkafka: the native one does not send again",
             ),
             (
                 self.warm_up_seconds == 0.0 || self.rate.is_some() || self.varies_rate(),

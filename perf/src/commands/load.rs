@@ -5,6 +5,7 @@ use super::endpoint_address;
 use crate::drivers::{Durability, KafkaClient};
 use crate::error::Result;
 use crate::host::cores::Cores;
+use crate::host::directory::Disk;
 use crate::host::install::Installs;
 use crate::run::plan::Plan;
 use crate::scenario::{self, Kind, Scenario};
@@ -98,6 +99,7 @@ pub fn run(args: &LoadArgs) -> Result<ExitCode> {
         cores,
         pinion: None,
         endpoints: BTreeMap::from([(NAME.to_owned(), args.bootstrap.clone())]),
+        disk: Disk::Shared,
     };
     let plan = Plan {
         systems: vec![&KafkaEndpoint],

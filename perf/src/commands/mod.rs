@@ -11,6 +11,7 @@ use crate::ceiling;
 use crate::drivers::KafkaClient;
 use crate::error::{Error, Result};
 use crate::host::cores::Cores;
+use crate::host::directory::Disk;
 use crate::host::install::Installs;
 use crate::host::interrupt;
 use crate::scenario;
@@ -112,6 +113,7 @@ impl SystemArgs {
             cores: Cores::split()?,
             pinion: self.pinion.clone(),
             endpoints: self.endpoints.iter().cloned().collect(),
+            disk: Disk::Shared,
         };
         Ok((systems::named(&self.systems)?, setting))
     }

@@ -67,8 +67,9 @@ pub struct ProducerOptions {
     pub window: Option<u64>,
     /// For systems that speak Kafka's protocol.
     pub kafka_client: KafkaClient,
-    /// Whether the client is to outlast a restart of the broker: it connects again at once, and
-    /// what it sends again is stored once and in order. For drivers of systems that are restarted.
+    /// Whether the client is to outlast the broker's end or its refusals: it connects again at
+    /// once, and what it sends again is stored once and in order. For drivers of systems that can
+    /// be interrupted.
     pub sends_again: bool,
 }
 

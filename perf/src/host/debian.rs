@@ -23,6 +23,10 @@ pub const JAVAC: Requirement =
 /// Fetches the jars that they need.
 pub const MAVEN: Requirement = Requirement { probe: &["mvn", "--version"], package: "maven" };
 
+/// Makes a file system.
+pub const MAKE_FILE_SYSTEM: Requirement =
+    Requirement { probe: &["mkfs.ext4", "-V"], package: "e2fsprogs" };
+
 /// The packages of those that are not there, each once; an empty list if nothing is missing.
 ///
 /// # Errors

@@ -1,22 +1,31 @@
 //! A broker's directory, which does not outlive the harness, and neither do the processes that
-//! work in it: a warden sees to both, a process that notices the harness's end however it comes.
+//! work in it, nor a disk that is mounted there: its warden sees to all of them.
 
+use super::volume::Volume;
+use super::warden::Warden;
 use crate::error::{Error, Result};
 use std::fs;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// By this environment variable a warden knows the processes that work in its directory.
-const MARK: &str = "PINION_PERF_DIRECTORY";
+/// Where a small disk is mounted.
+const DISK: &str = "disk";
 
-const WARDEN: &str = include_str!("warden.sh");
+/// What a broker writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disk {
+    /// That of the folder for data.
+    Shared,
+    /// A small one of its own, to be filled up.
+    Small,
+}
 
 /// A directory with a warden. Dropping it ends what works in it, and removes it.
 #[derive(Debug)]
 pub struct Directory {
-    warden: Child,
+    _warden: Warden,
+    /// The small disk, if it has one.
+    volume: Option<Volume>,
     /// Dropped last: removes what a warden that was killed itself has left.
     folder: TempDir,
 }
@@ -25,43 +34,41 @@ impl Directory {
     /// Makes a directory in the folder `parent`, and starts its warden.
     ///
     /// # Errors
-    /// If one of them fails.
-    pub fn create(parent: &Path) -> Result<Directory> {
+    /// If one of them fails, or there can be no small disk.
+    pub fn create(parent: &Path, disk: Disk) -> Result<Directory> {
         fs::create_dir_all(parent).map_err(Error::file(parent))?;
         let folder = tempfile::Builder::new().prefix("pinion-perf-").tempdir_in(parent);
         let folder = folder.map_err(Error::file(parent))?;
-        let mut variable = std::ffi::OsString::from(format!("{MARK}="));
-        variable.push(folder.path());
-        let mut warden = Command::new("sh");
-        warden.args(["-c", WARDEN, "warden"]).arg(variable).arg(folder.path());
-        // In a group of its own no Ctrl-C reaches it, and nobody waits for its output to end.
-        warden.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let warden = warden.spawn().map_err(Error::io("the warden"))?;
-        Ok(Directory { warden, folder })
+        let warden = Warden::start(folder.path(), &folder.path().join(DISK))?;
+        let mut directory = Directory { _warden: warden, volume: None, folder };
+        if disk == Disk::Small {
+            directory.volume = Some(Volume::mount(directory.path(), DISK)?);
+        }
+        Ok(directory)
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
-}
 
-impl Drop for Directory {
-    fn drop(&mut self) {
-        drop(self.warden.stdin.take());
-        let _ = self.warden.wait();
+    /// Where in it a broker's records go.
+    pub fn data(&self) -> PathBuf {
+        self.volume.as_ref().map_or_else(|| self.path().join("data"), Volume::data)
     }
-}
 
-/// Marks a program, and those that it starts, as one that works in a directory.
-pub fn mark(command: &mut Command, directory: &Path) {
-    command.env(MARK, directory);
+    /// The small disk, if it has one.
+    pub fn volume(&self) -> Option<&Volume> {
+        self.volume.as_ref()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::warden::mark;
     use super::*;
     use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
 
     /// Runs a shell that prints a line when all of it runs; the shell, and the line.
     fn shell(script: &str, directory: &Path, is_marked: bool) -> (Child, String) {
@@ -82,7 +89,7 @@ mod tests {
     #[test]
     fn nothing_is_left_in_a_directory() {
         let parent = tempfile::tempdir().expect("a temporary folder");
-        let directory = Directory::create(parent.path()).expect("a directory");
+        let directory = Directory::create(parent.path(), Disk::Shared).expect("a directory");
         fs::write(directory.path().join("data"), "records").expect("a file in it");
         let parts = "setsid sleep 1000 & echo $!; wait";
         let (mut marked, part) = shell(parts, directory.path(), true);

@@ -13,3 +13,5 @@ pub mod ports;
 pub mod server;
 pub mod stamp;
 pub mod usage;
+pub mod volume;
+pub mod warden;

@@ -1,9 +1,11 @@
 //! A broker's process: in a group and a directory of its own, both gone when the guard is dropped.
 
 use super::cores::Cores;
-use super::directory::{self, Directory};
+use super::directory::Directory;
 use super::interrupt;
 use super::usage::Usage;
+use super::volume::Volume;
+use super::warden;
 use crate::error::{Error, Result};
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
@@ -45,7 +47,7 @@ pub struct Server {
     /// Helpers, such as a port mapper, that must outlive the broker.
     _helpers: Vec<Server>,
     /// Dropped last: processes write there until they are dead.
-    _directory: Option<Directory>,
+    directory: Option<Directory>,
 }
 
 impl Server {
@@ -57,7 +59,7 @@ impl Server {
         let log = directory.path().join("output.log");
         let mut server = Server::start_helper(&mut command, &log, cores)?;
         server.launch = Some(Launch { command, cores: cores.clone() });
-        server._directory = Some(directory);
+        server.directory = Some(directory);
         Ok(server)
     }
 
@@ -80,7 +82,7 @@ impl Server {
             spent: Usage::default(),
             log: PathBuf::new(),
             _helpers: Vec::new(),
-            _directory: None,
+            directory: None,
         }
     }
 
@@ -91,6 +93,24 @@ impl Server {
     /// If it does not end in time or cannot be started; if interrupted; if it is not ours.
     pub fn restart(&mut self) -> Result<Duration> {
         let stop = self.stop()?;
+        self.start_again()?;
+        Ok(stop)
+    }
+
+    /// Starts the broker again on the same files, if it has ended and nobody has asked for its
+    /// exit code; whether that was so.
+    ///
+    /// # Errors
+    /// If it cannot be started, or is not ours.
+    pub fn revive(&mut self) -> Result<bool> {
+        let has_ended = self.has_ended()?;
+        if has_ended {
+            self.start_again()?;
+        }
+        Ok(has_ended)
+    }
+
+    fn start_again(&mut self) -> Result<()> {
         // Only as long as nobody has asked for its exit code does the kernel tell what it cost.
         self.spent = self.usage();
         let (Some(child), Some(launch)) = (&mut self.child, &mut self.launch) else {
@@ -98,22 +118,21 @@ impl Server {
         };
         child.wait().map_err(Error::io("the broker"))?;
         *child = spawn(&mut launch.command, &self.log, &launch.cores)?;
-        Ok(stop)
+        Ok(())
+    }
+
+    /// The small disk that the broker writes to, if it has one.
+    pub fn volume(&self) -> Option<&Volume> {
+        self.directory.as_ref().and_then(Directory::volume)
     }
 
     /// Asks the broker to end and waits until it has, but leaves its exit code to be asked for.
     /// Gives the time that it took.
     fn stop(&self) -> Result<Duration> {
-        let leader = self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok());
-        let leader = leader.and_then(Pid::from_raw).ok_or_else(not_ours)?;
+        let leader = self.leader()?;
         kill_process(leader, Signal::TERM).map_err(|e| Error::io("SIGTERM")(e.into()))?;
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        let has_ended = || {
-            let status = waitid(WaitId::Pid(leader), options);
-            status.map(|status| status.is_some()).map_err(|e| Error::io("the broker")(e.into()))
-        };
         let asked = Instant::now();
-        while !has_ended()? {
+        while !self.has_ended()? {
             interrupt::check()?;
             if asked.elapsed() > STOP_LIMIT {
                 let reason = format!("the broker has not ended {STOP_LIMIT:?} after SIGTERM");
@@ -122,6 +141,18 @@ impl Server {
             thread::sleep(STOP_POLL_INTERVAL);
         }
         Ok(asked.elapsed())
+    }
+
+    /// Whether the broker has ended; its exit code is left to be asked for.
+    fn has_ended(&self) -> Result<bool> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(self.leader()?), options);
+        status.map(|status| status.is_some()).map_err(|e| Error::io("the broker")(e.into()))
+    }
+
+    fn leader(&self) -> Result<Pid> {
+        let leader = self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok());
+        leader.and_then(Pid::from_raw).ok_or_else(not_ours)
     }
 
     /// Whether somebody else runs it.
@@ -213,7 +244,7 @@ fn spawn(command: &mut Command, log: &Path, cores: &Cores) -> Result<Child> {
     let output = File::options().create(true).append(true).open(log).map_err(Error::file(log))?;
     let errors = output.try_clone().map_err(Error::file(log))?;
     if let Some(directory) = log.parent() {
-        directory::mark(command, directory);
+        warden::mark(command, directory);
     }
     command.process_group(0).stdin(Stdio::null()).stdout(output).stderr(errors);
     cores.spawn_broker(command)
@@ -225,6 +256,7 @@ fn not_ours() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::directory::Disk;
     use super::*;
 
     /// Counts to a number that takes many of the kernel's ticks when it is asked to end.
@@ -239,7 +271,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", COUNTS_AT_THE_END]);
         let cores = Cores::all().expect("the cores of this process");
-        let data = Directory::create(parent.path()).expect("a directory");
+        let data = Directory::create(parent.path(), Disk::Shared).expect("a directory");
         let mut server = Server::start(command, data, &cores).expect("a shell");
         let log = server.log.clone();
         server

@@ -1,6 +1,7 @@
 # Waits for the end of its input, which the harness holds and the kernel ends if the harness
 # cannot; then kills the processes that work in a broker's directory, and removes it.
-# $1: the variable in their environment, with its value; $2: the directory.
+# $1: the variable in their environment, with its value; $2: the directory; $3: the place in it
+# where a disk may be mounted.
 trap '' HUP INT TERM
 cat >/dev/null
 for _ in $(seq 500); do
@@ -12,4 +13,5 @@ for _ in $(seq 500); do
     done
     sleep 0.02
 done
+umount -l "$3" 2>/dev/null
 rm -rf -- "$2"

@@ -137,7 +137,7 @@ impl<'a> Comparison<'a> {
         let work = self.work()?;
         match work.kind {
             Kind::FanOut => work.rate.map(|rate| rate * f64::from(work.readers)),
-            Kind::Produce | Kind::Consume | Kind::Restart => work.rate,
+            Kind::Produce | Kind::Consume | Kind::Restart | Kind::FullDisk => work.rate,
             Kind::CatchUp => None,
         }
     }
@@ -167,9 +167,9 @@ impl<'a> Comparison<'a> {
         self.share_of_ceiling(outcome).is_some_and(ceiling::is_near)
     }
 
-    /// Whether the broker was restarted: then latency mostly says what had piled up.
-    fn is_restart(&self) -> bool {
-        self.outcomes.iter().any(|outcome| outcome.median.restart.is_some())
+    /// Whether the work was interrupted: then latency mostly says what had piled up.
+    fn is_interrupted(&self) -> bool {
+        self.work().is_some_and(|work| work.kind.is_interrupted())
     }
 
     /// Whether systems can be told apart by a figure here: not by a rate that was given to them,
@@ -177,8 +177,9 @@ impl<'a> Comparison<'a> {
     pub fn decides(&self, quantity: Quantity) -> bool {
         match quantity {
             Quantity::Rate => !self.is_as_scheduled(),
-            Quantity::P99 => self.is_open_loop() != Some(false) && !self.is_restart(),
-            Quantity::Silence | Quantity::CpuPerGb | Quantity::Memory => true,
+            Quantity::P99 => self.is_open_loop() != Some(false) && !self.is_interrupted(),
+            Quantity::Silence | Quantity::Resume => true,
+            Quantity::CpuPerGb | Quantity::Memory => true,
         }
     }
 

@@ -39,6 +39,9 @@ const LATENCY_HEADS: [&str; 10] = [
     "p99 from sending",
 ];
 
+const FULL_DISK_HEADS: [&str; 3] =
+    ["system", "from room to confirmation, ms", "the broker had ended"];
+
 const RESTART_HEADS: [&str; 3] = ["system", "SIGTERM to end, ms", "no confirmation, ms"];
 
 /// Fewer values beyond a percentile than this, and it hangs on single records.
@@ -125,6 +128,21 @@ pub fn restarts(comparisons: &[&Comparison<'_>]) -> Option<Grid> {
         ]]
     });
     (!rows.is_empty()).then(|| Grid { heads: heads(comparisons, &RESTART_HEADS), rows })
+}
+
+/// How it went on a full disk, where it was one.
+pub fn full_disks(comparisons: &[&Comparison<'_>]) -> Option<Grid> {
+    let rows = rows(comparisons, |_, outcome| {
+        let Some(full_disk) = outcome.median.full_disk else { return Vec::new() };
+        let spread = Spread::of(outcome, |figures| Some(figures.full_disk?.resume_ms));
+        let has_ended = if full_disk.has_ended { "yes, and was started again" } else { "no" };
+        vec![vec![
+            Cell::text(outcome.system.clone()),
+            Cell::median(full_disk.resume_ms, spread, whole),
+            Cell::text(has_ended).styled_if(full_disk.has_ended, "warn"),
+        ]]
+    });
+    (!rows.is_empty()).then(|| Grid { heads: heads(comparisons, &FULL_DISK_HEADS), rows })
 }
 
 /// What became of the records of all runs.

@@ -15,6 +15,8 @@ pub enum Quantity {
     P99,
     /// The longest time without a confirmation around a restart.
     Silence,
+    /// The time to the next confirmation once a full disk has room.
+    Resume,
     /// CPU time of the broker for 10^9 bytes of payload.
     CpuPerGb,
     /// Resident memory of the broker at the end.
@@ -23,8 +25,14 @@ pub enum Quantity {
 
 impl Quantity {
     /// All of them, in the order of the page.
-    pub const ALL: [Quantity; 5] =
-        [Quantity::Rate, Quantity::P99, Quantity::Silence, Quantity::CpuPerGb, Quantity::Memory];
+    pub const ALL: [Quantity; 6] = [
+        Quantity::Rate,
+        Quantity::P99,
+        Quantity::Silence,
+        Quantity::Resume,
+        Quantity::CpuPerGb,
+        Quantity::Memory,
+    ];
 
     /// The title of a plot, with its unit.
     pub fn title(self) -> &'static str {
@@ -32,6 +40,7 @@ impl Quantity {
             Quantity::Rate => "Records per second",
             Quantity::P99 => "Latency, 99th percentile",
             Quantity::Silence => "Restart, longest silence",
+            Quantity::Resume => "Full disk, from room to confirmation",
             Quantity::CpuPerGb => "Broker CPU seconds per GB",
             Quantity::Memory => "Broker memory (RSS), MB",
         }
@@ -43,6 +52,7 @@ impl Quantity {
             Quantity::Rate => "records per second",
             Quantity::P99 => "99th percentile of latency",
             Quantity::Silence => "longest silence around the restart",
+            Quantity::Resume => "time from room on the disk to a confirmation",
             Quantity::CpuPerGb => "broker CPU time per GB",
             Quantity::Memory => "broker memory",
         }
@@ -59,6 +69,7 @@ impl Quantity {
             Quantity::Rate => figures.records_per_second,
             Quantity::P99 => figures.latency_us?.p99,
             Quantity::Silence => figures.restart?.silence_ms * MICROS_PER_MILLI,
+            Quantity::Resume => figures.full_disk?.resume_ms * MICROS_PER_MILLI,
             Quantity::CpuPerGb => figures.broker_cpu_seconds_per_gb,
             Quantity::Memory => figures.rss_mb,
         };
@@ -74,7 +85,7 @@ impl Quantity {
     pub fn text(self, value: f64) -> String {
         match self {
             Quantity::Rate => format!("{}/s", numbers::whole(value)),
-            Quantity::P99 | Quantity::Silence => numbers::micros(value),
+            Quantity::P99 | Quantity::Silence | Quantity::Resume => numbers::micros(value),
             Quantity::CpuPerGb => format!("{} s/GB", numbers::significant(value)),
             Quantity::Memory => format!("{} MB", numbers::whole(value)),
         }
@@ -83,7 +94,7 @@ impl Quantity {
     /// The figure on an axis.
     pub fn tick(self, value: f64) -> String {
         match self {
-            Quantity::P99 | Quantity::Silence => numbers::tick_of_micros(value),
+            Quantity::P99 | Quantity::Silence | Quantity::Resume => numbers::tick_of_micros(value),
             Quantity::Rate | Quantity::CpuPerGb | Quantity::Memory => numbers::tick(value),
         }
     }

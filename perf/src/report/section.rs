@@ -39,6 +39,7 @@ struct Class {
     pictures: Vec<Picture>,
     costs: Grid,
     restarts: Option<Grid>,
+    full_disks: Option<Grid>,
     latency: Option<Latency>,
 }
 
@@ -115,6 +116,7 @@ impl Class {
             pictures,
             costs: figures::costs(comparisons),
             restarts: figures::restarts(comparisons),
+            full_disks: figures::full_disks(comparisons),
             latency,
         })
     }

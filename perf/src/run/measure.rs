@@ -1,7 +1,7 @@
 //! One scenario on one running system: warm up, write, read back, and what that cost.
 
 use super::cost;
-use super::kinds::{catch_up, consume, fan_out, produce, restart};
+use super::kinds::{catch_up, consume, fan_out, full_disk, produce, restart};
 use super::phases::Phase;
 use crate::drivers::{Durability, Topic};
 use crate::error::Result;
@@ -93,10 +93,14 @@ fn once(
         Kind::FanOut => fan_out::run,
         Kind::CatchUp => catch_up::run,
         Kind::Restart => restart::run,
+        Kind::FullDisk => full_disk::run,
     };
     let measured = work(server, &phase)?;
-    // What stays would take disk and page cache from those behind it.
-    broker.delete_topic(topic)?;
+    // What stays would take disk and page cache from those behind it. A small disk does not
+    // outlive its broker, whose deletions would make room in the middle of a run.
+    if server.volume().is_none() {
+        broker.delete_topic(topic)?;
+    }
     cost::settle(server);
     Ok(measured)
 }

@@ -42,6 +42,19 @@ impl Meanwhile<'_> {
         let Meanwhile { server, shared, phase, are_finished } = self;
         phase.watch(server, shared, || shared.now() >= at || are_finished());
     }
+
+    /// Shows progress until there was none for so long, or the producers are done; the broker may
+    /// end.
+    pub fn wait_until_nothing_moves_for(&mut self, limit: Duration) {
+        let Meanwhile { shared, phase, are_finished, .. } = self;
+        let (mut records, mut moved) = (shared.records(), shared.now());
+        while shared.check().is_ok() && shared.now() - moved < limit && !are_finished() {
+            phase.show(shared);
+            if shared.records() != records {
+                (records, moved) = (shared.records(), shared.now());
+            }
+        }
+    }
 }
 
 /// What every phase works with.

@@ -3,6 +3,7 @@
 use super::measure::{self, Measured, Work};
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
+use crate::host::directory::Disk;
 use crate::host::interrupt;
 use crate::host::server::Server;
 use crate::host::stamp::Stamp;
@@ -32,10 +33,11 @@ pub struct Plan {
     pub setting: Setting,
 }
 
-/// One system with one class of durability: it is started once in each round.
+/// One system with one class of durability on one disk: it is started once in each round.
 struct Lane {
     system: &'static dyn System,
     durability: Durability,
+    disk: Disk,
     failed: bool,
 }
 
@@ -96,14 +98,7 @@ impl Plan {
             match installed {
                 Ok(version) => {
                     results.versions.insert(system.name().to_owned(), version);
-                    let wanted =
-                        |class: &&Durability| self.scenarios_of(system, **class).next().is_some();
-                    let classes = system.durabilities().iter().filter(wanted);
-                    lanes.extend(classes.map(|&durability| Lane {
-                        system,
-                        durability,
-                        failed: false,
-                    }));
+                    lanes.extend(self.lanes_of(system));
                 }
                 Err(error) => results.failures.push(failure(system, None, &error)),
             }
@@ -111,19 +106,28 @@ impl Plan {
         Ok(lanes)
     }
 
-    /// What a system runs in a class: it needs to keep what is read where several read it, and to
-    /// be ours where it is restarted. A ceiling is that of a rate which is not given.
-    fn scenarios_of(
-        &self,
-        system: &'static dyn System,
-        durability: Durability,
-    ) -> impl Iterator<Item = &Scenario> {
+    /// The lanes of a system that have something to do.
+    fn lanes_of(&self, system: &'static dyn System) -> impl Iterator<Item = Lane> {
+        let classes = system.durabilities().iter();
+        let lanes = classes.flat_map(move |&durability| {
+            let on = move |disk| Lane { system, durability, disk, failed: false };
+            [on(Disk::Shared), on(Disk::Small)]
+        });
+        lanes.filter(|lane| self.scenarios_of(lane).next().is_some())
+    }
+
+    /// What a lane's system runs: it needs to keep what is read where several read it, and to be
+    /// ours where it is interrupted. A ceiling is that of a rate which is not given.
+    fn scenarios_of<'a>(&'a self, lane: &Lane) -> impl Iterator<Item = &'a Scenario> + use<'a> {
+        let Lane { system, durability, disk, .. } = *lane;
         let is_ours = !self.setting.endpoints.contains_key(system.name());
-        let can_restart = is_ours && system.can_restart();
         let fits = move |scenario: &&Scenario| {
             scenario.durability.contains(&durability)
+                && scenario.kind.disk() == disk
                 && (!scenario.needs_log() || system.is_log())
-                && (scenario.kind != Kind::Restart || can_restart)
+                && (!scenario.kind.is_interrupted() || is_ours)
+                && (scenario.kind != Kind::Restart || system.can_restart())
+                && (scenario.kind != Kind::FullDisk || system.can_fill_up())
                 && (!system.is_ceiling() || scenario.rate.is_none())
         };
         self.scenarios.iter().filter(fits)
@@ -132,7 +136,8 @@ impl Plan {
     /// Starts a system, or connects to where it runs already.
     fn start(&self, lane: &Lane) -> Result<Running> {
         let Some(address) = self.setting.endpoints.get(lane.system.name()) else {
-            return lane.system.start(&self.setting, lane.durability);
+            let setting = Setting { disk: lane.disk, ..self.setting.clone() };
+            return lane.system.start(&setting, lane.durability);
         };
         let broker = lane.system.connect(&self.setting, address)?;
         Ok(Running { server: Server::elsewhere(), broker })
@@ -152,7 +157,7 @@ impl Plan {
                 return Ok(());
             }
         };
-        for scenario in self.scenarios_of(lane.system, lane.durability) {
+        for scenario in self.scenarios_of(lane) {
             bar.set_prefix(format!("{} {} #{}", lane.system.name(), scenario.name, round + 1));
             let work = Work {
                 scenario,

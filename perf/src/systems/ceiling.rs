@@ -4,7 +4,6 @@
 use super::{Running, Setting, System};
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
-use crate::host::directory::Directory;
 use crate::host::ports;
 use crate::host::server::Server;
 use std::process::Command;
@@ -37,7 +36,7 @@ impl System for Ceiling {
     }
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
-        let directory = Directory::create(&setting.data)?;
+        let directory = setting.directory()?;
         let bootstrap = format!("127.0.0.1:{}", ports::free()?);
         let program = std::env::current_exe().map_err(Error::io("this program"))?;
         let mut command = Command::new(program);

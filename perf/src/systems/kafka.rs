@@ -5,9 +5,8 @@ use super::{Running, Setting, System};
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::debian::JAVA;
-use crate::host::directory::{self, Directory};
 use crate::host::server::Server;
-use crate::host::{install, ports};
+use crate::host::{install, ports, warden};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,15 +54,15 @@ impl System for Kafka {
     }
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
-        let directory = Directory::create(&setting.data)?;
+        let directory = setting.directory()?;
         let (port, controller) = (ports::free()?, ports::free()?);
         let properties = directory.path().join("server.properties");
-        let text = configuration(port, controller, &directory.path().join("data"));
+        let text = configuration(port, controller, &directory.data());
         fs::write(&properties, text).map_err(Error::file(&properties))?;
         let jars = jars(setting)?;
         let mut format = java(&jars, "kafka.tools.StorageTool");
         format.args(["format", "-t", "cGluaW9uLXBlcmYtcnVuMA", "-c"]).arg(&properties);
-        directory::mark(&mut format, directory.path());
+        warden::mark(&mut format, directory.path());
         install::run(&mut format, "java")?;
 
         let mut command = java(&jars, "kafka.Kafka");

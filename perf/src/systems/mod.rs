@@ -15,8 +15,10 @@ use crate::drivers::kafka::KafkaBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
 use crate::host::cores::Cores;
+use crate::host::directory::{Directory, Disk};
 use crate::host::install::Installs;
 use crate::host::server::Server;
+use crate::host::volume;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -33,6 +35,21 @@ pub struct Setting {
     pub pinion: Option<PathBuf>,
     /// Where systems run already, by their names; the others are started.
     pub endpoints: BTreeMap<String, String>,
+    /// What brokers write to.
+    pub disk: Disk,
+}
+
+impl Setting {
+    /// A directory for a broker.
+    ///
+    /// # Errors
+    /// If it cannot be made, or there can be no small disk.
+    fn directory(&self) -> Result<Directory> {
+        if self.disk == Disk::Small {
+            self.installs.programs(&volume::REQUIREMENTS)?;
+        }
+        Directory::create(&self.data, self.disk)
+    }
 }
 
 /// A system under test.
@@ -48,6 +65,10 @@ pub trait System: Sync {
     /// Whether one that was stopped goes on where it was, and so do the clients of its driver.
     fn can_restart(&self) -> bool {
         false
+    }
+    /// Whether clients of its driver go on once a full disk has room again.
+    fn can_fill_up(&self) -> bool {
+        self.can_restart()
     }
     /// Whether its clients are those of Kafka, whose ceiling can be measured.
     fn speaks_kafka(&self) -> bool {

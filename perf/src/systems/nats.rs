@@ -4,7 +4,6 @@ use super::{Running, Setting, System};
 use crate::drivers::nats::NatsBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::Result;
-use crate::host::directory::Directory;
 use crate::host::server::Server;
 use crate::host::{install, ports};
 use std::path::PathBuf;
@@ -32,11 +31,11 @@ impl System for Nats {
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
         let tree = tree(setting)?;
-        let directory = Directory::create(&setting.data)?;
+        let directory = setting.directory()?;
         let port = ports::free()?;
         let mut command = Command::new(tree.join("usr/sbin/nats-server"));
         command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream"]);
-        command.arg("--store_dir").arg(directory.path().join("data"));
+        command.arg("--store_dir").arg(directory.data());
         let mut server = Server::start(command, directory, &setting.cores)?;
         let broker = NatsBroker::new(&format!("127.0.0.1:{port}"));
         server.await_ready(|| ports::is_open(port) && broker.answers())?;

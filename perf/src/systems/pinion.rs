@@ -3,7 +3,6 @@
 use super::{Running, Setting, System};
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
-use crate::host::directory::Directory;
 use crate::host::server::Server;
 use crate::host::{install, ports};
 use std::path::{Path, PathBuf};
@@ -44,10 +43,10 @@ impl System for Pinion {
     }
 
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
-        let directory = Directory::create(&setting.data)?;
+        let directory = setting.directory()?;
         let bootstrap = format!("127.0.0.1:{}", ports::free()?);
         let mut command = Command::new(program(setting)?);
-        command.arg("serve").arg("--data").arg(directory.path().join("data"));
+        command.arg("serve").arg("--data").arg(directory.data());
         command.args(["--listen", &bootstrap]);
         command.args(["--set", &format!("pinion.metrics.listen=127.0.0.1:{}", ports::free()?)]);
         let server = Server::start(command, directory, &setting.cores)?;

@@ -9,7 +9,6 @@ use crate::drivers::amqp::AmqpBroker;
 use crate::drivers::streams::StreamBroker;
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::{Error, Result};
-use crate::host::directory::Directory;
 use crate::host::server::Server;
 use crate::host::{install, ports};
 use std::env;
@@ -58,6 +57,10 @@ impl System for RabbitMq {
         false
     }
 
+    fn can_fill_up(&self) -> bool {
+        true
+    }
+
     fn install(&self, setting: &Setting) -> Result<String> {
         install::debian_version(&tree(setting)?, PACKAGES[0])
     }
@@ -103,6 +106,10 @@ impl System for RabbitMqStreams {
         &[Durability::PageCache]
     }
 
+    fn can_fill_up(&self) -> bool {
+        true
+    }
+
     fn install(&self, setting: &Setting) -> Result<String> {
         RabbitMq.install(setting)
     }
@@ -135,7 +142,7 @@ impl System for RabbitMqStreams {
 /// Starts a node that listens for AMQP at `port`, with these plugins and more configuration.
 fn start_node(setting: &Setting, port: u16, plugins: &str, more: &str) -> Result<Server> {
     let tree = tree(setting)?;
-    let directory = Directory::create(&setting.data)?;
+    let directory = setting.directory()?;
     let folder = directory.path();
     let erlang = tree.join("usr/lib/erlang");
     let machine = only_folder(&erlang, "erts-")?.join("bin");
@@ -151,14 +158,20 @@ fn start_node(setting: &Setting, port: u16, plugins: &str, more: &str) -> Result
     mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
     let mapper = Server::start_helper(&mut mapper, &folder.join("epmd.log"), &setting.cores)?;
     let mut command = Command::new(script);
-    environment(&mut command, folder, mapper_port, ports::free()?);
+    environment(&mut command, folder, &directory.data(), mapper_port, ports::free()?);
     let mut server = Server::start(command, directory, &setting.cores)?;
     server.keep(mapper);
     Ok(server)
 }
 
 /// Puts everything that the node would look for elsewhere into its folder.
-fn environment(command: &mut Command, folder: &Path, mapper_port: u16, node_port: u16) {
+fn environment(
+    command: &mut Command,
+    folder: &Path,
+    data: &Path,
+    mapper_port: u16,
+    node_port: u16,
+) {
     let path = env::var("PATH").unwrap_or_default();
     command
         .current_dir(folder)
@@ -170,7 +183,7 @@ fn environment(command: &mut Command, folder: &Path, mapper_port: u16, node_port
         .env("RABBITMQ_DIST_PORT", node_port.to_string())
         .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
         .env("RABBITMQ_BASE", folder)
-        .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
+        .env("RABBITMQ_MNESIA_BASE", data)
         .env("RABBITMQ_LOG_BASE", folder.join("log"))
         .env("RABBITMQ_LOGS", "-")
         .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")

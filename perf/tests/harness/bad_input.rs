@@ -82,7 +82,7 @@ fn a_broker_that_dies_in_the_middle() {
 fn an_interrupted_run() {
     for moment in [Moment::Listening, Moment::Starting, Moment::Writing] {
         let bench = Bench::new();
-        let mut running = interrupted(&bench, moment, Signal::INT);
+        let mut running = interrupted(&bench, "steady-1k", moment, Signal::INT);
         let (code, printed) = bench.await_end(&mut running, LIMIT);
 
         assert_eq!(code, Some(INTERRUPTED), "{moment:?}: {printed}");
@@ -93,22 +93,29 @@ fn an_interrupted_run() {
     }
 }
 
-/// Goal: a harness that is killed can do nothing any more, and still leaves nothing.
+/// Goal: a harness that is killed can do nothing any more, and still leaves nothing, not even a
+/// disk.
 #[test]
 fn a_killed_harness() {
-    for moment in [Moment::Starting, Moment::Writing] {
+    let cases = [
+        ("steady-1k", Moment::Starting),
+        ("steady-1k", Moment::Writing),
+        ("full-disk", Moment::Starting),
+        ("full-disk", Moment::Writing),
+    ];
+    for (scenario, moment) in cases {
         let bench = Bench::new();
-        let mut running = interrupted(&bench, moment, Signal::KILL);
+        let mut running = interrupted(&bench, scenario, moment, Signal::KILL);
         let (code, printed) = bench.await_end(&mut running, LIMIT);
 
-        assert_eq!(code, None, "{moment:?}: {printed}");
+        assert_eq!(code, None, "{scenario}, {moment:?}: {printed}");
         bench.await_nothing_left(LIMIT);
     }
 }
 
 /// A long run of Pinion, which gets a signal at a moment.
-fn interrupted(bench: &Bench, moment: Moment, signal: Signal) -> Child {
-    let mut command = bench.command(&["steady-1k"], "1", &pinion());
+fn interrupted(bench: &Bench, scenario: &str, moment: Moment, signal: Signal) -> Child {
+    let mut command = bench.command(&[scenario], "1", &pinion());
     command.args(["--systems", "pinion"]);
     let mut running = bench.spawn(command);
     bench.await_moment(&mut running, moment, LIMIT);

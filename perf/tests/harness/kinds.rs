@@ -81,3 +81,24 @@ fn restart() {
     let starts = fs::read_to_string(starts).expect("the script has run");
     assert_eq!(starts.lines().count(), 2 * outcomes.len());
 }
+
+/// Goal: the disk is really full, and records that were refused come later, once and in order.
+#[test]
+fn full_disk() {
+    let bench = Bench::new();
+    let mut command = bench.command(&["full-disk"], "0.05", &pinion());
+    command.args(["--systems", "pinion"]);
+    let ended = bench.run(command, LIMIT);
+    assert_eq!(ended.code, Some(0), "{}", ended.printed);
+    bench.assert_nothing_left();
+
+    let outcomes = ended.results["results"].as_array().expect("a list of results");
+    assert_eq!(outcomes.len(), 2, "one for each class of durability: {outcomes:?}");
+    for outcome in outcomes {
+        assert_eq!(outcome["verified"], true, "{outcome}");
+        assert_eq!(outcome["median"]["latency_us"]["count"], 10_000, "{outcome}");
+        let full_disk = &outcome["median"]["full_disk"];
+        assert!(is_positive(&full_disk["resume_ms"]), "{full_disk}");
+        assert_eq!(full_disk["has_ended"], false, "{full_disk}");
+    }
+}

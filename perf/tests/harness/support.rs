@@ -95,7 +95,8 @@ impl Bench {
             Moment::Starting => !brokers.is_empty(),
             Moment::Writing => brokers
                 .iter()
-                .flat_map(|broker| entries(&broker.join("data")))
+                .flat_map(|broker| [broker.join("data"), broker.join("disk/data")])
+                .flat_map(|data| entries(&data))
                 .any(|partition| partition.to_string_lossy().contains("-warm-up-")),
         }
     }
@@ -126,7 +127,8 @@ impl Bench {
         Ended { code, printed, results }
     }
 
-    /// Fails if a broker's directory, or a process that names it, is still there.
+    /// Fails if a broker's directory, what is mounted there, or a process that names it is still
+    /// there.
     pub fn assert_nothing_left(&self) {
         let left = self.left();
         assert!(left.is_empty(), "left: {left:?}");
@@ -141,7 +143,7 @@ impl Bench {
         self.assert_nothing_left();
     }
 
-    /// Directories of brokers, and command lines that name one.
+    /// Directories of brokers, and mounts and command lines that name one.
     fn left(&self) -> Vec<String> {
         let data = self.data();
         let folders = entries(&data).into_iter().map(|folder| folder.display().to_string());
@@ -149,7 +151,10 @@ impl Bench {
             let line = fs::read(process.join("cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).replace('\0', " ")
         });
-        folders.chain(lines.filter(|line| line.contains(&*data.to_string_lossy()))).collect()
+        let mounts = fs::read_to_string("/proc/mounts").expect("the mounts of this process");
+        let mounts = mounts.lines().map(str::to_owned);
+        let names = |line: &String| line.contains(&*data.to_string_lossy());
+        folders.chain(lines.chain(mounts).filter(names)).collect()
     }
 
     fn data(&self) -> PathBuf {

@@ -32,8 +32,9 @@ pub fn producer(
     config.set("acks", if options.confirm { "all" } else { "0" });
     if options.sends_again {
         config.set("enable.idempotence", "true");
-        // The default is up to ten seconds, which would hide how long the broker took.
+        // The defaults are up to ten seconds and one, which would hide how long the broker took.
         config.set("reconnect.backoff.max.ms", "100");
+        config.set("retry.backoff.max.ms", "100");
     }
     if let Some(batch) = options.batch {
         config.set("batch.num.messages", batch.to_string());

@@ -5,5 +5,6 @@
 pub mod catch_up;
 pub mod consume;
 pub mod fan_out;
+pub mod full_disk;
 pub mod produce;
 pub mod restart;

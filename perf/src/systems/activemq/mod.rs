@@ -6,7 +6,6 @@ use crate::drivers::openwire::{OpenWireBroker, Program};
 use crate::drivers::{Broker, Durability, KafkaClient};
 use crate::error::Result;
 use crate::host::debian::JAVA;
-use crate::host::directory::Directory;
 use crate::host::ports;
 use crate::host::server::Server;
 use std::path::PathBuf;
@@ -44,13 +43,13 @@ impl System for ActiveMq {
     }
 
     fn start(&self, setting: &Setting, durability: Durability) -> Result<Running> {
-        let directory = Directory::create(&setting.data)?;
+        let directory = setting.directory()?;
         let port = ports::free()?;
         let class_path = class_path(setting)?;
         let mut command = Command::new("java");
         command.args(JVM_OPTIONS).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
         command.arg("-cp").arg(&class_path).arg("Broker").arg(port.to_string());
-        command.arg(directory.path().join("data")).arg(sync_strategy(durability));
+        command.arg(directory.data()).arg(sync_strategy(durability));
         command.current_dir(directory.path());
         let mut server = Server::start(command, directory, &setting.cores)?;
         server.await_ready(|| ports::is_open(port))?;
