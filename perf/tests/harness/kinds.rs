@@ -4,21 +4,22 @@
 use super::support::{Bench, pinion};
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// Longer than anything here takes on a slow machine, and shorter than a test may hang.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// The only outcome of a scenario on Pinion, which is clean.
-fn outcome(bench: &Bench, scenario: &str, scale: &str) -> Value {
-    let mut command = bench.command(&[scenario], scale, &pinion());
+/// The outcomes of a scenario on Pinion, one for each class of durability, which are clean.
+fn outcomes(bench: &Bench, scenario: &str, scale: &str, pinion: &Path) -> Vec<Value> {
+    let mut command = bench.command(&[scenario], scale, pinion);
     command.args(["--systems", "pinion"]);
     let mut ended = bench.run(command, LIMIT);
     assert_eq!(ended.code, Some(0), "{}", ended.printed);
     bench.assert_nothing_left();
-    let outcome = ended.results["results"][0].take();
-    assert_eq!(outcome["verified"], true, "{outcome}");
-    outcome
+    let results = ended.results["results"].as_array_mut().expect("a list of results");
+    assert!(results.iter().all(|outcome| outcome["verified"] == true), "{results:?}");
+    std::mem::take(results)
 }
 
 fn is_positive(figure: &Value) -> bool {
@@ -28,7 +29,7 @@ fn is_positive(figure: &Value) -> bool {
 /// Goal: five readers get every record, and the latency ends with them.
 #[test]
 fn fan_out() {
-    let outcome = outcome(&Bench::new(), "fan-out", "0.01");
+    let outcome = &outcomes(&Bench::new(), "fan-out", "0.01", &pinion())[0];
     assert_eq!(outcome["latency_until"], "read");
     assert_eq!(outcome["runs"][0]["verification"]["received"], 5 * 2_000);
     assert_eq!(outcome["median"]["latency_us"]["count"], 5 * 2_000);
@@ -39,7 +40,7 @@ fn fan_out() {
 #[test]
 fn catch_up() {
     let bench = Bench::new();
-    let outcome = outcome(&bench, "catch-up", "0.02");
+    let outcome = &outcomes(&bench, "catch-up", "0.02", &pinion())[0];
     assert_eq!(outcome["latency_until"], "read");
     assert_eq!(outcome["runs"][0]["verification"]["received"], 20_000 + 2 * 2_000);
     let median = &outcome["median"];
@@ -60,16 +61,9 @@ fn restart() {
     let starts = bench.folder().join("starts");
     let line = format!("echo >>'{}'; exec '{}' \"$@\"", starts.display(), pinion().display());
     let program = bench.script(&line);
-    let mut command = bench.command(&["restart"], "0.05", &program);
-    command.args(["--systems", "pinion"]);
-    let ended = bench.run(command, LIMIT);
-    assert_eq!(ended.code, Some(0), "{}", ended.printed);
-    bench.assert_nothing_left();
-
-    let outcomes = ended.results["results"].as_array().expect("a list of results");
+    let outcomes = outcomes(&bench, "restart", "0.05", &program);
     assert_eq!(outcomes.len(), 2, "one for each class of durability: {outcomes:?}");
-    for outcome in outcomes {
-        assert_eq!(outcome["verified"], true, "{outcome}");
+    for outcome in &outcomes {
         assert_eq!(outcome["latency_until"], "confirmed");
         assert_eq!(outcome["median"]["latency_us"]["count"], 10_000, "{outcome}");
         let restart = &outcome["median"]["restart"];
@@ -85,17 +79,9 @@ fn restart() {
 /// Goal: the disk is really full, and records that were refused come later, once and in order.
 #[test]
 fn full_disk() {
-    let bench = Bench::new();
-    let mut command = bench.command(&["full-disk"], "0.05", &pinion());
-    command.args(["--systems", "pinion"]);
-    let ended = bench.run(command, LIMIT);
-    assert_eq!(ended.code, Some(0), "{}", ended.printed);
-    bench.assert_nothing_left();
-
-    let outcomes = ended.results["results"].as_array().expect("a list of results");
+    let outcomes = outcomes(&Bench::new(), "full-disk", "0.05", &pinion());
     assert_eq!(outcomes.len(), 2, "one for each class of durability: {outcomes:?}");
-    for outcome in outcomes {
-        assert_eq!(outcome["verified"], true, "{outcome}");
+    for outcome in &outcomes {
         assert_eq!(outcome["median"]["latency_us"]["count"], 10_000, "{outcome}");
         let full_disk = &outcome["median"]["full_disk"];
         assert!(is_positive(&full_disk["resume_ms"]), "{full_disk}");
