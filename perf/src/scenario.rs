@@ -73,7 +73,7 @@ impl Kind {
 }
 
 /// A field that takes several values, one after the other: each makes a scenario of its own.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Vary {
     /// Values of `rate`.
@@ -85,7 +85,7 @@ pub enum Vary {
 }
 
 /// One piece of work, the same for every system.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// The name on the command line and in results.
@@ -246,6 +246,12 @@ impl Scenario {
         self
     }
 
+    /// Whether another scenario is the same work, but for the size of batches.
+    pub fn is_but_for_batches(&self, other: &Scenario) -> bool {
+        let Scenario { name, title, batch, .. } = other.clone();
+        Scenario { name, title, batch, ..self.clone() } == *other
+    }
+
     /// Whether several readers read the same records.
     pub fn needs_log(&self) -> bool {
         self.readers > 1 || self.kind == Kind::CatchUp
@@ -389,6 +395,15 @@ mod tests {
         let scenarios = Scenario::find("saturation").expect("a built-in scenario");
         let records: Vec<u64> = scenarios.iter().map(|scenario| scenario.records).collect();
         assert_eq!(records, [100_000, 200_000, 500_000, 1_000_000, 2_000_000, 4_000_000]);
+    }
+
+    /// Goal: only what differs by batches is the same work.
+    #[test]
+    fn batches_do_not_make_other_work() {
+        let paper = PAPER.map(|name| Scenario::find(name).expect("a built-in scenario").remove(0));
+        assert!(paper[0].is_but_for_batches(&paper[1]));
+        assert!(!paper[1].is_but_for_batches(&paper[2]));
+        assert!(!paper[0].is_but_for_batches(&paper[1].clone().scaled(0.5)));
     }
 
     #[test]

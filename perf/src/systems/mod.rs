@@ -70,6 +70,11 @@ pub trait System: Sync {
     fn can_fill_up(&self) -> bool {
         self.can_restart()
     }
+    /// Whether records travel in batches; if not, one run stands for all scenarios that differ by
+    /// the size of batches only.
+    fn has_batches(&self) -> bool {
+        true
+    }
     /// Whether its clients are those of Kafka, whose ceiling can be measured.
     fn speaks_kafka(&self) -> bool {
         false

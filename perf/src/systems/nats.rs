@@ -25,6 +25,10 @@ impl System for Nats {
         &[Durability::Memory, Durability::PageCache]
     }
 
+    fn has_batches(&self) -> bool {
+        false
+    }
+
     fn install(&self, setting: &Setting) -> Result<String> {
         install::debian_version(&tree(setting)?, PACKAGE)
     }

@@ -61,6 +61,10 @@ impl System for RabbitMq {
         true
     }
 
+    fn has_batches(&self) -> bool {
+        false
+    }
+
     fn install(&self, setting: &Setting) -> Result<String> {
         install::debian_version(&tree(setting)?, PACKAGES[0])
     }

@@ -36,6 +36,10 @@ impl System for ActiveMq {
         false
     }
 
+    fn has_batches(&self) -> bool {
+        false
+    }
+
     fn install(&self, setting: &Setting) -> Result<String> {
         class_path(setting)?;
         setting.installs.programs(&[JAVA])?;
