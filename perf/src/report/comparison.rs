@@ -142,13 +142,15 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// Whether a system kept up with the schedule, if there is one.
+    pub fn has_kept_up(&self, outcome: &Outcome) -> bool {
+        let rate = outcome.median.records_per_second;
+        self.offered().is_some_and(|offered| rate >= offered * AS_SCHEDULED)
+    }
+
     /// Whether every system kept up with the schedule, so that their rates say nothing.
     pub fn is_as_scheduled(&self) -> bool {
-        let kept = |offered: f64| {
-            let rates = self.outcomes.iter().map(|outcome| outcome.median.records_per_second);
-            rates.min_by(f64::total_cmp).is_some_and(|least| least >= offered * AS_SCHEDULED)
-        };
-        self.offered().is_some_and(kept)
+        self.outcomes.iter().all(|outcome| self.has_kept_up(outcome))
     }
 
     /// The part of what its client alone reaches; none if that is not known, or the rate was
@@ -184,7 +186,8 @@ impl<'a> Comparison<'a> {
     }
 
     /// Pinion beside the best of the others that lost, repeated and moved nothing; none if either
-    /// is missing, the figure does not decide, or both rates are those of their clients.
+    /// is missing, the figure does not decide, or both rates are those of their clients or of the
+    /// schedule.
     pub fn contest(&self, quantity: Quantity) -> Option<Contest<'a>> {
         let has_figure =
             |outcome: &&Outcome| outcome.verified && quantity.of(&outcome.median).is_some();
@@ -200,7 +203,9 @@ impl<'a> Comparison<'a> {
             others.into_iter().min_by(by_figure)
         };
         let other = other.filter(|_| self.decides(quantity))?;
-        if quantity == Quantity::Rate && self.is_at_ceiling(own) && self.is_at_ceiling(other) {
+        let both =
+            |is_given: fn(&Self, &Outcome) -> bool| is_given(self, own) && is_given(self, other);
+        if quantity == Quantity::Rate && (both(Self::is_at_ceiling) || both(Self::has_kept_up)) {
             return None;
         }
         let greater = figure(own) / figure(other);
@@ -292,6 +297,23 @@ mod tests {
         assert!(!decides("fan-out", [49_900.0, 49_800.0], Quantity::Rate));
     }
 
+    /// Whether these rates tell Pinion and the best of the others apart.
+    fn rates_decide(scenario: &str, rates: [(&str, f64); 3]) -> bool {
+        let outcomes = rates.map(|(system, rate)| of_scenario(outcome(system, &[rate]), scenario));
+        let results = results(outcomes.to_vec());
+        Comparison::all(&results)[0].contest(Quantity::Rate).is_some()
+    }
+
+    /// Goal: where a third one falls short of the schedule, the two that keep up are still even.
+    #[test]
+    fn two_that_keep_up_are_not_told_apart() {
+        let decide = |own, other| {
+            rates_decide("steady-1k", [(OWN, own), ("kafka", other), ("nats", 9_000.0)])
+        };
+        assert!(!decide(19_990.0, 19_999.0));
+        assert!(decide(19_990.0, 8_000.0));
+    }
+
     /// Goal: what the client alone reaches is no competitor, but what rates are measured by, where
     /// the same client carried them and nobody gave them.
     #[test]
@@ -316,17 +338,10 @@ mod tests {
     /// Goal: two rates that are those of their clients decide nothing; one alone does.
     #[test]
     fn two_clients_at_their_ceilings_tell_nothing_of_brokers() {
-        let decides = |rates: [f64; 3]| {
-            let [own, other, alone] = rates.map(|rate| [rate]);
-            let outcomes = [(OWN, own), ("kafka", other), (NAME, alone)];
-            let outcome = |(system, rates): (&str, [f64; 1])| {
-                of_scenario(outcome(system, &rates), "confirmed")
-            };
-            let results = results(outcomes.map(outcome).to_vec());
-            Comparison::all(&results)[0].contest(Quantity::Rate).is_some()
-        };
-        assert!(!decides([95.0, 90.0, 100.0]));
-        assert!(decides([95.0, 50.0, 100.0]));
+        let decide =
+            |own, other| rates_decide("confirmed", [(OWN, own), ("kafka", other), (NAME, 100.0)]);
+        assert!(!decide(95.0, 90.0));
+        assert!(decide(95.0, 50.0));
     }
 
     /// Goal: the values of a sweep stand together, in each class by themselves.

@@ -135,9 +135,10 @@ impl Cell {
     /// Says why there is no contest.
     fn without(comparison: &Comparison<'_>, quantity: Quantity) -> Cell {
         let has_figure = |outcome: &&Outcome| quantity.of(&outcome.median).is_some();
+        let has_kept_up = comparison.own().is_some_and(|own| comparison.has_kept_up(own));
         let text = match quantity {
             _ if !comparison.outcomes.iter().any(has_figure) => UNKNOWN,
-            Quantity::Rate if comparison.is_as_scheduled() => "as scheduled",
+            Quantity::Rate if has_kept_up => "as scheduled",
             Quantity::P99 if comparison.is_open_loop() == Some(false) => "closed loop",
             Quantity::P99 if !comparison.decides(quantity) => "says what piled up",
             Quantity::Rate if comparison.outcomes.iter().any(|o| comparison.is_at_ceiling(o)) => {

@@ -3,7 +3,7 @@
 
 use super::{Running, Setting, System};
 use crate::drivers::{Broker, Durability, KafkaClient};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::host::ports;
 use crate::host::server::Server;
 use std::process::Command;
@@ -14,6 +14,8 @@ pub struct Ceiling;
 
 /// Its name.
 pub const NAME: &str = "ceiling";
+/// Also if it has been built again meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 /// The command of this program that runs it.
 pub const COMMAND: &str = "ceiling-broker";
 
@@ -38,8 +40,7 @@ impl System for Ceiling {
     fn start(&self, setting: &Setting, _: Durability) -> Result<Running> {
         let directory = setting.directory()?;
         let bootstrap = format!("127.0.0.1:{}", ports::free()?);
-        let program = std::env::current_exe().map_err(Error::io("this program"))?;
-        let mut command = Command::new(program);
+        let mut command = Command::new(THIS_PROGRAM);
         command.args([COMMAND, &bootstrap]);
         let server = Server::start(command, directory, &setting.cores)?;
         Running::speaking_kafka(server, bootstrap)
