@@ -66,7 +66,7 @@ impl<I: Io> Recovery<'_, '_, I> {
                 self.open_segment(base_offset, length, next, is_last, scan_from)?;
             segments.push_back(segment);
             if is_torn {
-                self.remove_segments(later)?;
+                self.cut_off(later)?;
                 break;
             }
         }
@@ -93,6 +93,17 @@ impl<I: Io> Recovery<'_, '_, I> {
         self.remove_segments(&old)?;
         self.report.cut_bytes = cut_before;
         Ok(())
+    }
+
+    /// Removes the segments behind the log's new end for good: one that came back after a power
+    /// loss would stand beside new records of the same offsets.
+    fn cut_off(&mut self, later: &[(Offset, u64)]) -> Result<(), LogError> {
+        if later.is_empty() {
+            return Ok(());
+        }
+        self.remove_segments(later)?;
+        let at = |source| LogError::Io { path: self.directory.clone(), source };
+        self.startup.sync_directory(&self.directory).map_err(at)
     }
 
     /// Removes segments that are not of the log any more, newest first.

@@ -6,6 +6,7 @@ use super::small;
 use crate::base::Offset;
 use crate::io::Op;
 use crate::log::{LastEnd, LogConfig, RecoveryHints};
+use std::path::Path;
 
 /// Appends at random and runs operations in random order, until `op_count` have run.
 fn run(config: LogConfig, op_count: usize, random: &mut Random) -> (Bench, Vec<String>) {
@@ -97,6 +98,29 @@ fn power_may_fail_between_any_two_operations() {
         assert!(report.damage.is_empty() && report.cut_bytes == 0, "{what}: {report:?}");
         check(&mut bench, &values, promised, &what);
     }
+}
+
+/// Goal: what a start removes behind lost records stays removed, though the power fails again at
+/// once: it must never stand beside new records of the same offsets.
+#[test]
+fn removed_segments_do_not_come_back() {
+    let mut bench = Bench::new(LogConfig { flush_messages: i64::MAX, ..small() });
+    for _ in 0..20 {
+        bench.put(batch(&["of a segment that goes"]));
+    }
+    let segments = |bench: &Bench| {
+        let mut names = bench.disk.list(Path::new("d/t-0"));
+        names.retain(|name| name.ends_with(".log"));
+        names
+    };
+    let before = segments(&bench);
+    let path = bench.path(&before[0]);
+    bench.disk.damage(&path, |bytes| bytes.truncate(bytes.len() - 100));
+    bench.recover(RecoveryHints::default());
+    let left = segments(&bench);
+    assert!(left.len() == 1 && before.len() > 1, "{left:?} of {before:?}");
+    bench.disk.lose_power();
+    assert_eq!(segments(&bench), left);
 }
 
 /// Goal: the end of the process alone loses nothing that was written, in any mode.
