@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 pub struct Ledger {
     sent: BTreeMap<RecordId, Sent>,
     promised: BTreeMap<i64, Promise>,
+    /// What was there before a power loss that may have taken it: an offset that still has a
+    /// record has the same. Known until the next check, since only then are offsets given anew.
+    doubtful: BTreeMap<i64, RecordId>,
     /// No record below this offset needs to be there.
     deleted_to: i64,
     /// No record below this offset may come back.
@@ -71,15 +74,22 @@ impl Ledger {
         if offset < self.deleted_to {
             return;
         }
+        self.check_doubtful(offset, id);
         let promise = self.promised.entry(offset).or_insert(Promise { id, survives_power });
         assert_eq!(promise.id, id, "offset {offset} was given to two records, one {what} now");
         promise.survives_power |= survives_power;
+    }
+
+    fn check_doubtful(&self, offset: i64, id: RecordId) {
+        let before = self.doubtful.get(&offset).copied().unwrap_or(id);
+        assert_eq!(before, id, "offset {offset} has another record than before the power loss");
     }
 
     /// Records below `offset` may go.
     pub fn delete_to(&mut self, offset: i64) {
         self.deleted_to = self.deleted_to.max(offset);
         self.promised = self.promised.split_off(&self.deleted_to);
+        self.doubtful = self.doubtful.split_off(&self.deleted_to);
     }
 
     /// The partition says that records below `offset` never come back.
@@ -110,7 +120,8 @@ impl Ledger {
     /// A crash takes with it what was not promised to survive it.
     pub fn crash(&mut self, crash: Crash) {
         if crash == Crash::Power {
-            self.promised.retain(|_, promise| promise.survives_power);
+            let taken = self.promised.extract_if(.., |_, promise| !promise.survives_power);
+            self.doubtful.extend(taken.map(|(offset, promise)| (offset, promise.id)));
         }
         // What was durable is promised as such; a restart finds it anew.
         self.durable = 0;
@@ -120,10 +131,9 @@ impl Ledger {
     ///
     /// # Panics
     /// If it is not what was promised.
-    pub fn check(&self, log_start: i64, log_end: i64, reads: &[Read]) {
-        if let Some(first) = self.promised.keys().next() {
-            assert!(log_start <= *first, "the log starts at {log_start}; {first} was promised");
-        }
+    pub fn check(&mut self, log_start: i64, log_end: i64, reads: &[Read]) {
+        let first = self.deleted_to;
+        assert!(log_start <= first, "the log starts at {log_start}; {first} was lost");
         let gone_to = self.gone_to;
         assert!(log_start >= gone_to, "what was deleted to {gone_to} came back to {log_start}");
         let mut next = log_start;
@@ -139,6 +149,7 @@ impl Ledger {
             }
             assert!(read.leader_epoch >= epoch, "the leader epoch goes back at {read:?}");
             epoch = read.leader_epoch;
+            self.check_doubtful(read.offset, read.id);
             if let Some(promise) = self.promised.get(&read.offset) {
                 assert_eq!(promise.id, read.id, "offset {} was given anew", read.offset);
             }
@@ -147,5 +158,6 @@ impl Ledger {
         if let Some((offset, promise)) = self.promised.range(log_end..).next() {
             panic!("{promise:?} at {offset} was lost; the log ends at {log_end}");
         }
+        self.doubtful.clear();
     }
 }

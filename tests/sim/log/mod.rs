@@ -2,6 +2,7 @@
 
 mod process;
 mod producers;
+mod unsynced;
 
 use crate::ledger::Ledger;
 use crate::random::Random;
@@ -91,7 +92,10 @@ impl Scenario {
         }
         let recovered = Process::recover(&run.world, &self.config, run.starts, run.checkpoint);
         let mut process = match recovered {
-            Ok(process) => process,
+            Ok((process, report)) => {
+                assert_eq!(report.damage, [], "a crash counts as damage");
+                process
+            }
             Err(_) if run.world.machine().stations.current().is_empty() => return None,
             Err(error) => panic!("recovery refuses: {error}"),
         };

@@ -8,7 +8,7 @@ use pinion::base::{LeaderEpoch, Monotonic, Offset, PartitionIndex, TopicId};
 use pinion::io::{Completion, File, Io, Op, Output, Startup, Token};
 use pinion::log::{
     AppendError, Appended, FlushPolicy, LastEnd, Log, LogConfig, LogError, LogFact, LogIdentity,
-    LogOut, LogToken, ReadError, ReadStep, RecoveryHints,
+    LogOut, LogToken, ReadError, ReadStep, RecoveryHints, RecoveryReport,
 };
 use pinion::wire::record_batch::BatchHeader;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,7 @@ impl Process {
         config: &Arc<LogConfig>,
         leader_epoch: i32,
         checkpoint: Checkpoint,
-    ) -> Result<Process, LogError> {
+    ) -> Result<(Process, RecoveryReport), LogError> {
         let mut io = boot(world);
         let mut startup = Startup::new(&mut io);
         let hints = RecoveryHints {
@@ -115,8 +115,9 @@ impl Process {
             log_start: checkpoint.log_start,
         };
         let epoch = LeaderEpoch(leader_epoch);
-        let (log, _) = Log::recover(&mut startup, identity(), Arc::clone(config), epoch, hints)?;
-        Ok(Process::new(io, log, config, LogOut::default()))
+        let recovered = Log::recover(&mut startup, identity(), Arc::clone(config), epoch, hints);
+        let (log, report) = recovered?;
+        Ok((Process::new(io, log, config, LogOut::default()), report))
     }
 
     /// Whether the process has died.
