@@ -16,7 +16,7 @@ pub mod uring;
 
 pub use error::{IoError, remedy};
 pub use gather::Gather;
-pub use op::{Completion, DirectoryEntry, File, Op, OpenMode, Output, Residency, Socket, Token};
+pub use op::{Completion, DirectoryEntry, File, Op, OpenMode, Output, Portion, Residency, Socket, Token};
 pub use startup::Startup;
 
 use crate::base::{Monotonic, Now};

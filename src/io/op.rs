@@ -41,6 +41,17 @@ pub enum Residency {
     Unknown,
 }
 
+/// What the bytes of a send are of what goes to a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Portion {
+    /// Responses to their end.
+    Whole,
+    /// The beginning of a response, or of its next part: a file's range follows.
+    BeforeRange,
+    /// The end of a response whose last range has gone, and maybe more responses.
+    AfterRange,
+}
+
 /// An operation. Unless a variant says otherwise, it completes once.
 #[derive(Debug)]
 pub enum Op {
@@ -52,8 +63,8 @@ pub enum Op {
     Receive { socket: Socket },
     /// Receives once, appending to `buffer` at most up to `length_max` bytes in all.
     ReceiveInto { socket: Socket, buffer: Vec<u8>, length_max: usize },
-    /// Sends everything in `data`. `more` tells the kernel that the rest of a response follows.
-    Send { socket: Socket, data: Gather, more: bool },
+    /// Sends everything in `data`.
+    Send { socket: Socket, data: Gather, portion: Portion },
     /// Sends a file's bytes without copying them; completes when at least one byte, and at most
     /// `length`, has gone.
     SendFile { socket: Socket, file: File, position: u64, length: u32, residency: Residency },

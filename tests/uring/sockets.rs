@@ -2,7 +2,7 @@
 
 use crate::support::{Bench, feature_sets, pattern};
 use bytes::Bytes;
-use pinion::io::{Gather, Io, IoError, Op, Output, Socket, Token};
+use pinion::io::{Gather, Io, IoError, Op, Output, Portion, Socket, Token};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -32,7 +32,7 @@ fn echoes_until_the_peer_closes() {
                 echoed += bytes.len();
                 let mut data = Gather::default();
                 data.push_shared(bytes);
-                let output = bench.run(Op::Send { socket, data, more: false }).unwrap();
+                let output = bench.run(Op::Send { socket, data, portion: Portion::Whole }).unwrap();
                 assert!(matches!(output, Output::Sent(_)));
             }
             let mut answer = vec![0; message.len()];
@@ -188,7 +188,7 @@ fn sends_more_than_fits() {
         theirs.read_exact(&mut got).unwrap();
         got
     });
-    match bench.run(Op::Send { socket, data, more: true }).unwrap() {
+    match bench.run(Op::Send { socket, data, portion: Portion::BeforeRange }).unwrap() {
         Output::Sent(data) => assert_eq!(data.piece_count(), 3000),
         other => panic!("{other:?}"),
     }
@@ -209,7 +209,7 @@ fn tells_resets_and_broken_pipes() {
     assert!(!completion.more);
     assert_eq!(completion.result.unwrap_err().errno, libc::ECONNRESET);
     let data = gather(b"to nobody");
-    let error = bench.run(Op::Send { socket, data, more: false }).unwrap_err();
+    let error = bench.run(Op::Send { socket, data, portion: Portion::Whole }).unwrap_err();
     assert_eq!((error.operation, error.errno), ("send", libc::EPIPE));
 
     let (socket, _theirs) = bench.connect(accept, address);
@@ -224,7 +224,7 @@ fn receives_after_the_end_of_sending() {
     let mut bench = Bench::new();
     let (accept, address) = bench.listen();
     let (socket, mut theirs) = bench.connect(accept, address);
-    bench.run(Op::Send { socket, data: gather(b"last"), more: false }).unwrap();
+    bench.run(Op::Send { socket, data: gather(b"last"), portion: Portion::Whole }).unwrap();
     bench.run(Op::EndSending { socket }).unwrap();
     let mut heard = Vec::new();
     theirs.read_to_end(&mut heard).unwrap();
@@ -233,7 +233,7 @@ fn receives_after_the_end_of_sending() {
     let receive = bench.submit(Op::Receive { socket });
     assert_eq!(bench.received(receive).0, "late");
     let data = gather(b"x");
-    let error = bench.run(Op::Send { socket, data, more: false }).unwrap_err();
+    let error = bench.run(Op::Send { socket, data, portion: Portion::Whole }).unwrap_err();
     assert_eq!(error.errno, libc::EPIPE);
 }
 
@@ -326,7 +326,7 @@ fn a_tick_takes_one_system_call() {
     let connections: Vec<_> = (0..CONNECTIONS).map(|_| bench.connect(accept, address)).collect();
     let before = bench.uring.counters();
     for (index, (socket, _)) in connections.iter().enumerate() {
-        let op = Op::Send { socket: *socket, data: gather(b"reply"), more: false };
+        let op = Op::Send { socket: *socket, data: gather(b"reply"), portion: Portion::Whole };
         bench.uring.submit(Token(1000 + index as u64), op);
     }
     let mut completions = Vec::new();

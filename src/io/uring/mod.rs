@@ -362,7 +362,7 @@ impl Io for Uring {
             Op::ReceiveInto { socket, buffer, length_max } => {
                 self.receive_into(token, socket, buffer, length_max);
             }
-            Op::Send { socket, data, more } => self.send(token, socket, data, more),
+            Op::Send { socket, data, portion } => self.send(token, socket, data, portion),
             Op::SendFile { socket, file, position, length, residency } => {
                 self.send_file(token, socket, file, position, length, residency);
             }

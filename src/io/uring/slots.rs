@@ -1,6 +1,6 @@
 //! The operations in flight, and the memory that each of them lends to the kernel.
 
-use super::super::{Completion, File, IoError, Output, Socket, Token};
+use super::super::{Completion, File, IoError, Output, Portion, Socket, Token};
 use super::sendfile::SendFile;
 use super::sys::Errno;
 use super::vectored::Vectored;
@@ -86,7 +86,7 @@ pub(super) enum Flight {
     Send {
         vectored: Box<Vectored>,
         socket: Socket,
-        more: bool,
+        portion: Portion,
     },
     SendFile(SendFile),
     Open {

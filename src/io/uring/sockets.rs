@@ -1,6 +1,6 @@
 //! Connections: accept, receive, send, close.
 
-use super::super::{Gather, Output, Socket, Token};
+use super::super::{Gather, Output, Portion, Socket, Token};
 use super::error::StartError;
 use super::features::Features;
 use super::ring::{Reaped, Sleep};
@@ -15,6 +15,12 @@ use std::os::unix::net::UnixStream;
 /// A socket as the ring wants it.
 fn descriptor(socket: Socket) -> types::Fd {
     types::Fd(socket.0 as RawFd)
+}
+
+/// How to send the next bytes of a gather: whether more follows is known, and said.
+fn send_flags(portion: Portion, vectored: &Vectored) -> i32 {
+    let more_follows = portion == Portion::BeforeRange || !vectored.is_last_round();
+    libc::MSG_NOSIGNAL | if more_follows { libc::MSG_MORE } else { 0 }
 }
 
 impl Uring {
@@ -263,13 +269,13 @@ impl Uring {
         data
     }
 
-    pub(super) fn send(&mut self, token: Token, socket: Socket, data: Gather, more: bool) {
+    pub(super) fn send(&mut self, token: Token, socket: Socket, data: Gather, portion: Portion) {
         if data.is_empty() {
             return self.report(token, "send", Ok(Output::Sent(data)));
         }
         let mut vectored = self.vectored(data);
-        if more {
-            match self.send_at_once(socket, &mut vectored) {
+        if portion != Portion::Whole {
+            match self.send_at_once(socket, &mut vectored, portion) {
                 Ok(true) => {}
                 outcome => {
                     let data = self.unload(vectored);
@@ -277,15 +283,20 @@ impl Uring {
                 }
             }
         }
-        let key = self.slots.insert(token, "send", Flight::Send { vectored, socket, more });
+        let key = self.slots.insert(token, "send", Flight::Send { vectored, socket, portion });
         self.push_send(key);
     }
 
-    /// Sends the few bytes that a file's range follows, as far as the socket takes them now, so
-    /// that the range need not wait for the ring. Gives whether some are left.
-    fn send_at_once(&mut self, socket: Socket, vectored: &mut Vectored) -> Result<bool, Errno> {
+    /// Sends the few bytes next to a file's range, as far as the socket takes them now: neither
+    /// the range nor the client need wait for the ring. Gives whether some are left.
+    fn send_at_once(
+        &mut self,
+        socket: Socket,
+        vectored: &mut Vectored,
+        portion: Portion,
+    ) -> Result<bool, Errno> {
         self.counters.system_calls += 1;
-        match sys::send_more(socket, vectored) {
+        match sys::send(socket, vectored, send_flags(portion, vectored)) {
             Ok(count) => Ok(vectored.advance(count as u64)),
             Err(libc::EAGAIN) => Ok(true),
             Err(errno) => Err(errno),
@@ -293,14 +304,11 @@ impl Uring {
     }
 
     fn push_send(&mut self, key: Key) {
-        let Flight::Send { vectored, socket, more } = self.slots.flight(key) else {
+        let Flight::Send { vectored, socket, portion } = self.slots.flight(key) else {
             unreachable!("dispatched by flight");
         };
         // With MSG_WAITALL the ring itself goes on after a short send.
-        let mut flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
-        if *more || !vectored.is_last_round() {
-            flags |= libc::MSG_MORE;
-        }
+        let flags = send_flags(*portion, vectored) | libc::MSG_WAITALL;
         let entry = opcode::SendMsg::new(descriptor(*socket), vectored.header());
         self.push(key, entry.flags(flags as u32).build());
     }

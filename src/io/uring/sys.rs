@@ -70,9 +70,9 @@ pub(super) fn send_file(
     .map(|count| count as u32)
 }
 
-/// sendmsg(2) of a round to a socket, without waiting; tells the kernel that more follows.
-pub(super) fn send_more(socket: Socket, round: &Vectored) -> Result<usize, Errno> {
-    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | libc::MSG_MORE;
+/// sendmsg(2) of a round to a socket, without waiting.
+pub(super) fn send(socket: Socket, round: &Vectored, flags: i32) -> Result<usize, Errno> {
+    let flags = flags | libc::MSG_DONTWAIT;
     // SAFETY: the header and what it leads to belong to `round`, which outlives the call.
     retry(|| unsafe { libc::sendmsg(socket.0 as RawFd, round.header(), flags) })
 }
@@ -129,6 +129,28 @@ pub(super) fn is_readable_at_once(file: File, position: u64) -> bool {
     let outcome =
         retry(|| unsafe { libc::preadv64v2(file.0 as RawFd, &piece, 1, offset, libc::RWF_NOWAIT) });
     outcome != Err(libc::EAGAIN)
+}
+
+/// Reads from a file without waiting, appending to `buffer`, which has room for `length` bytes more
+/// (preadv2(2) with RWF_NOWAIT). Says how many came: fewer than `length` where the page cache has
+/// no more, or the file.
+pub(super) fn read_at_once(
+    file: File,
+    position: u64,
+    buffer: &mut Vec<u8>,
+    length: usize,
+) -> Result<usize, Errno> {
+    let room = &mut buffer.spare_capacity_mut()[..length];
+    let piece = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: length };
+    let offset = position as libc::off64_t;
+    // SAFETY: one piece with room for its bytes; both outlive the call.
+    let count = retry(|| unsafe {
+        libc::preadv64v2(file.0 as RawFd, &piece, 1, offset, libc::RWF_NOWAIT)
+    })?;
+    assert!(count <= length, "read into what was reserved");
+    // SAFETY: the kernel has written `count` bytes from the buffer's end on.
+    unsafe { buffer.set_len(buffer.len() + count) };
+    Ok(count)
 }
 
 /// posix_fadvise(2) with POSIX_FADV_RANDOM: read what is asked for, and nothing ahead.

@@ -1,6 +1,6 @@
 //! What a connection still has to send.
 
-use crate::io::{Gather, Op, Socket};
+use crate::io::{Gather, Op, Portion, Socket};
 use crate::log::ReadPlan;
 use std::collections::VecDeque;
 
@@ -11,6 +11,8 @@ use std::collections::VecDeque;
 pub struct Outbox {
     queue: VecDeque<Outgoing>,
     in_flight: InFlight,
+    /// What is next comes right behind a range that has gone.
+    follows_range: bool,
 }
 
 #[derive(Debug)]
@@ -67,7 +69,13 @@ impl Outbox {
             InFlight::Nothing => match self.queue.pop_front()? {
                 Outgoing::Bytes(data) => {
                     self.in_flight = InFlight::Bytes;
-                    Some(Op::Send { socket, data, more: !self.queue.is_empty() })
+                    let portion = match (self.queue.is_empty(), self.follows_range) {
+                        (false, _) => Portion::BeforeRange,
+                        (true, true) => Portion::AfterRange,
+                        (true, false) => Portion::Whole,
+                    };
+                    self.follows_range = false;
+                    Some(Op::Send { socket, data, portion })
                 }
                 Outgoing::Range(plan) => Some(self.send_range(socket, plan)),
             },
@@ -113,6 +121,7 @@ impl Outbox {
         plan.position += u64::from(count);
         plan.length -= count;
         let is_whole = plan.length == 0;
+        self.follows_range = is_whole && !self.queue.is_empty();
         if !is_whole {
             self.queue.push_front(Outgoing::Range(plan));
         }

@@ -129,7 +129,7 @@ impl Sender {
 mod tests {
     use super::*;
     use crate::base::{Monotonic, Offset};
-    use crate::io::{File, Residency};
+    use crate::io::{File, Portion, Residency};
     use crate::log::SegmentFile;
     use std::sync::Arc;
 
@@ -171,6 +171,28 @@ mod tests {
         assert!(!sender.is_empty() && sender.next_send(Socket(1)).is_some());
         assert_eq!(sent(&mut sender), [RequestTimes::new(Monotonic(2))]);
         assert!(sender.is_empty());
+    }
+
+    /// Goal: what stands before and behind a range is told from replies that have none.
+    #[test]
+    fn sends_say_what_they_are_a_portion_of() {
+        let mut sender = Sender::default();
+        let ranges = vec![(Cut { at: 1, length: 10 }, range(10))];
+        sender.push(Reply::Spliced { head: vec![0, 1], ranges }, Gather::default);
+        let portion = |sender: &mut Sender| match sender.next_send(Socket(1)) {
+            Some(Op::Send { portion, .. }) => portion,
+            other => panic!("bytes were to be sent, not {other:?}"),
+        };
+        assert_eq!(portion(&mut sender), Portion::BeforeRange);
+        sender.on_sent();
+        for count in [4, 6] {
+            assert!(matches!(sender.next_send(Socket(1)), Some(Op::SendFile { .. })));
+            assert_eq!(sender.on_sent_file(count), Ok(()));
+        }
+        assert_eq!(portion(&mut sender), Portion::AfterRange);
+        sender.on_sent();
+        push(&mut sender, 1);
+        assert_eq!(portion(&mut sender), Portion::Whole);
     }
 
     /// Goal: a reply with a file's range in it counts as sent with the range's last chunk.

@@ -6,7 +6,8 @@ use super::{Crash, Delay, Fault, SimIo, Weather, World};
 use crate::random::Random;
 use pinion::base::ShardId;
 use pinion::io::{
-    Completion, File, Gather, Io, IoError, Op, OpenMode, Output, Residency, Socket, Startup, Token,
+    Completion, File, Gather, Io, IoError, Op, OpenMode, Output, Portion, Residency, Socket, Startup,
+    Token,
 };
 use std::path::{Path, PathBuf};
 
@@ -321,7 +322,7 @@ fn a_slow_client_holds_its_sender_back() {
     let world = World::new(11);
     world.machine().network.weather = Weather { send_buffer: 1000, ..Weather::default() };
     let (mut io, client, socket) = connected(&world);
-    io.submit(Token(1), Op::Send { socket, data: gather(&[5; 5000]), more: false });
+    io.submit(Token(1), Op::Send { socket, data: gather(&[5; 5000]), portion: Portion::Whole });
     let mut completions = Vec::new();
     let until = io.now().monotonic.after(std::time::Duration::from_secs(1));
     io.wait(Some(until), &mut completions);
@@ -373,7 +374,7 @@ fn a_shutdown_ends_operations_in_flight() {
     io.submit(Token(3), Op::Shutdown { socket });
     let [ended, _shut] = complete_both(&mut io);
     assert!(matches!(ended.result, Ok(Output::ReceivedInto { count: 0, .. })), "{ended:?}");
-    io.submit(Token(2), Op::Send { socket, data: gather(b"x"), more: true });
+    io.submit(Token(2), Op::Send { socket, data: gather(b"x"), portion: Portion::BeforeRange });
     assert_eq!(complete(&mut io, 2).result.unwrap_err().errno, libc::EPIPE);
     io.submit(Token(4), Op::CloseSocket { socket });
     complete(&mut io, 4).result.unwrap();
@@ -395,7 +396,7 @@ fn an_end_of_sending_leaves_the_other_direction() {
     io.submit(Token(2), Op::ReceiveInto { socket, buffer: Vec::new(), length_max: 1 });
     let received = complete(&mut io, 2).result;
     assert!(matches!(received, Ok(Output::ReceivedInto { count: 1, .. })), "{received:?}");
-    io.submit(Token(3), Op::Send { socket, data: gather(b"x"), more: false });
+    io.submit(Token(3), Op::Send { socket, data: gather(b"x"), portion: Portion::Whole });
     assert_eq!(complete(&mut io, 3).result.unwrap_err().errno, libc::EPIPE);
     while world.client_end(client).is_none() {
         assert!(world.machine().step(), "the end is under way");
@@ -411,7 +412,7 @@ fn resets_break_connections() {
     world.client_reset(client);
     io.submit(Token(1), Op::ReceiveInto { socket, buffer: Vec::new(), length_max: 10 });
     assert_eq!(complete(&mut io, 1).result.unwrap_err().errno, libc::ECONNRESET);
-    io.submit(Token(2), Op::Send { socket, data: gather(b"x"), more: false });
+    io.submit(Token(2), Op::Send { socket, data: gather(b"x"), portion: Portion::Whole });
     assert_eq!(complete(&mut io, 2).result.unwrap_err().errno, libc::ECONNRESET);
 
     let world = World::new(14);
@@ -496,8 +497,8 @@ const MISUSES: [Misuse; 8] = [
         io.submit(Token(2), Op::Receive { socket });
     }),
     ("two sends", |io, socket, _| {
-        io.submit(Token(1), Op::Send { socket, data: gather(b"1"), more: false });
-        io.submit(Token(2), Op::Send { socket, data: gather(b"2"), more: false });
+        io.submit(Token(1), Op::Send { socket, data: gather(b"1"), portion: Portion::Whole });
+        io.submit(Token(2), Op::Send { socket, data: gather(b"2"), portion: Portion::Whole });
     }),
     ("two receives", |io, socket, _| {
         io.submit(Token(1), Op::Receive { socket });

@@ -185,7 +185,7 @@ impl Network {
                 assert!(buffer.len() < length_max, "a receive into a full buffer");
                 self.start_receive(socket, ticket, Some((buffer, length_max)), agenda);
             }
-            Op::Send { socket, data, more: _ } => {
+            Op::Send { socket, data, portion: _ } => {
                 assert!(!data.is_empty(), "a send of nothing");
                 let bytes = data.slices().collect::<Vec<_>>().concat();
                 let sending = Sending::Bytes { ticket, data, bytes, sent: 0 };
