@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// Bytes read at once in search of a header. Index entries lie about this far apart.
 const HEADERS_LENGTH: usize = 8 * 1024;
 
+/// Up to this, one longer read costs less than a second one.
+const HEADERS_REACH_MAX: usize = 32 * 1024;
+
 /// Bytes tested at once, unless a batch is larger.
 const TEST_LENGTH: u64 = 1 << 20;
 
@@ -163,8 +166,10 @@ impl Log {
         let relative = segment.relative(offset);
         match &segment.indexes {
             Indexes::Memory { offsets, .. } => {
-                let entry = offset_index::floor(offsets.entries(), relative);
-                self.walk_from(segment, Walk::from_entry(segment, entry), wanted)
+                let (entry, next) = offset_index::around(offsets.entries(), relative);
+                let walk = Walk::from_entry(segment, entry);
+                let length = headers_length(&walk, next);
+                self.read_segment(segment, walk.position, length, Stage::Headers(walk), wanted)
             }
             Indexes::Files { offsets, .. } => match offsets.range_of(relative) {
                 Some(range) => Lookup::new(
@@ -346,6 +351,17 @@ impl Walk {
             expected_last: Some(entry.offset(segment.base_offset)),
             next_offset: segment.base_offset,
         }
+    }
+}
+
+/// How much to read from an entry's batch on. The batch that is wanted is that of the next entry,
+/// or lies before it: where it is not far, one read has its header as well.
+fn headers_length(walk: &Walk, next: Option<OffsetEntry>) -> usize {
+    let reach = next.map_or(0, |next| u64::from(next.position) - walk.position);
+    let with_header = reach as usize + HEADER_SIZE;
+    match with_header <= HEADERS_REACH_MAX {
+        true => with_header.max(HEADERS_LENGTH),
+        false => HEADERS_LENGTH,
     }
 }
 

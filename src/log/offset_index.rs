@@ -98,8 +98,17 @@ impl OffsetIndex {
 
 /// The last of ascending `entries` at or below a relative offset.
 pub fn floor(entries: &[OffsetEntry], relative_offset: u32) -> Option<OffsetEntry> {
+    around(entries, relative_offset).0
+}
+
+/// The last of ascending `entries` at or below a relative offset, and the first above it.
+pub fn around(
+    entries: &[OffsetEntry],
+    relative_offset: u32,
+) -> (Option<OffsetEntry>, Option<OffsetEntry>) {
     let count = entries.partition_point(|entry| entry.relative_offset <= relative_offset);
-    count.checked_sub(1).map(|index| entries[index])
+    let floor = count.checked_sub(1).map(|index| entries[index]);
+    (floor, entries.get(count).copied())
 }
 
 #[cfg(test)]
@@ -123,14 +132,16 @@ mod tests {
         assert_eq!(back.entries(), index.entries());
     }
 
-    /// Goal: the floor equals a linear search.
+    /// Goal: the entries around an offset are those of a linear search.
     #[test]
-    fn floor_is_the_last_at_or_below() {
+    fn entries_around_enclose_an_offset() {
         let mut index = OffsetIndex::default();
         [3, 10, 11, 40].into_iter().for_each(|offset| index.push(entry(offset, offset * 10)));
         for wanted in 0..50 {
             let linear = index.entries().iter().rev().find(|entry| entry.relative_offset <= wanted);
+            let above = index.entries().iter().find(|entry| entry.relative_offset > wanted);
             assert_eq!(floor(index.entries(), wanted).as_ref(), linear, "{wanted}");
+            assert_eq!(around(index.entries(), wanted).1.as_ref(), above, "{wanted}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::bench::{Bench, batch, batch_at, idempotent};
 use super::small;
 use crate::base::Offset;
-use crate::log::{LogConfig, LogFact, TimestampQuery};
+use crate::log::{LogConfig, LogFact, ReadStep, TimestampQuery};
 use std::sync::Arc;
 
 /// Goal: records come back at their offsets, and nothing is readable before it is durable.
@@ -44,6 +44,26 @@ fn one_write_at_a_time() {
     assert_eq!(bench.log.positions().durable, Offset(4));
     let values: Vec<String> = bench.values_from(0).unwrap().into_iter().map(|v| v.1).collect();
     assert_eq!(values, ["a", "b", "c", "d"]);
+}
+
+/// Goal: where batches are larger than what is read of headers by default, and not huge, the batch
+/// of an offset is found with one read.
+#[test]
+fn one_read_finds_a_large_batch() {
+    let mut bench = Bench::new(LogConfig::default());
+    let value = "v".repeat(10_000);
+    for _ in 0..200 {
+        bench.put(batch(&[&value]));
+    }
+    for offset in [1, 20, 50] {
+        let step = bench.log.read(Offset(offset), 20_000, true).unwrap();
+        let ReadStep::Lookup(lookup) = step else { panic!("nobody remembers the batch: {step:?}") };
+        let (file, position, length) = lookup.range();
+        let bytes = bench.disk.read(file, position, length);
+        let step = bench.log.resume_read(lookup, &bytes).unwrap();
+        let ReadStep::Ready(plan) = step else { panic!("the batch is known: {step:?}") };
+        assert_eq!(plan.base_offset, Offset(offset));
+    }
 }
 
 /// Goal: a log of many segments reads the same before and after a restart, clean or not.
