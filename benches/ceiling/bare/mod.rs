@@ -124,6 +124,7 @@ fn listen() -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, kind, Some(socket2::Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
     socket.set_keepalive(true)?;
+    socket.set_tcp_congestion(b"reno")?;
     socket.bind(&address.into())?;
     socket.listen(4096)?;
     Ok(socket.into())

@@ -13,6 +13,7 @@ mod store;
 use crate::error::{Error, Result};
 use answers::Answer;
 use input::Input;
+use rustix::net::sockopt::set_tcp_congestion;
 use std::io::{IoSlice, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ use store::Store;
 /// If the address cannot be listened on.
 pub fn serve(address: &str) -> Result<()> {
     let listener = TcpListener::bind(address).map_err(Error::io(address))?;
+    // As Pinion does over loopback, so that the least of brokers has no pacing that Pinion lacks.
+    set_tcp_congestion(&listener, "reno").map_err(|errno| Error::io(address)(errno.into()))?;
     let local = listener.local_addr().map_err(Error::io(address))?;
     let store = Arc::new(Store::new(local));
     for socket in listener.incoming() {
