@@ -5,6 +5,7 @@
 
 pub mod ids;
 pub mod limits;
+pub mod lookout;
 pub mod time;
 pub mod timers;
 pub mod topic_name;
@@ -13,4 +14,5 @@ pub use ids::{
     BrokerId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence, ShardId,
     TopicId,
 };
+pub use lookout::Lookout;
 pub use time::{Monotonic, Now, Timestamp};

@@ -16,7 +16,9 @@ pub mod uring;
 
 pub use error::{IoError, remedy};
 pub use gather::Gather;
-pub use op::{Completion, DirectoryEntry, File, Op, OpenMode, Output, Portion, Residency, Socket, Token};
+pub use op::{
+    Completion, DirectoryEntry, File, Op, OpenMode, Output, Portion, Residency, Socket, Token,
+};
 pub use startup::Startup;
 
 use crate::base::{Monotonic, Now};
@@ -51,4 +53,6 @@ pub struct IoCounters {
     pub hot_bytes: u64,
     /// Bytes sent from files by way of the disk.
     pub cold_bytes: u64,
+    /// Time spent looking out for events instead of sleeping, in nanoseconds.
+    pub looked_nanos: u64,
 }

@@ -137,6 +137,8 @@ counters! {
     receive_buffer_bytes: Gauge "receive_buffer_bytes",
     /// Time spent at work, as opposed to waiting for events.
     busy_nanos: Seconds "busy_seconds_total",
+    /// Time spent looking out for the next request before a sleep, on top of the busy time.
+    looked_nanos: Seconds "lookout_seconds_total",
 }
 
 #[cfg(test)]

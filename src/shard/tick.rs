@@ -85,6 +85,7 @@ impl Shard {
         counters.syscalls = done.system_calls;
         counters.hot_sent_bytes = done.hot_bytes;
         counters.cold_sent_bytes = done.cold_bytes;
+        counters.looked_nanos = done.looked_nanos;
     }
 
     /// Until when there is nothing to do: the past if there is something already.

@@ -2,7 +2,8 @@
 //!
 //! What lives here: the ring and its set-up (`ring`, `features`, `error`), the operations in
 //! flight and what they lend to the kernel (`slots`, `vectored`), receive buffers (`buffers`),
-//! and one file per kind of operation (`sockets`, `sendfile`, `cold`, `files`, `wake`).
+//! one file per kind of operation (`sockets`, `sendfile`, `cold`, `files`, `wake`), and the way to
+//! sleep (`sleep`).
 //! Imports what `io` may. The only place of the crate with unsafe code: system calls, and memory
 //! that the kernel writes to. Must never know what the bytes mean.
 //!
@@ -25,6 +26,7 @@ mod files;
 mod listen;
 mod ring;
 mod sendfile;
+mod sleep;
 mod slots;
 mod sockets;
 mod sys;
@@ -46,6 +48,7 @@ use cold::ColdLane;
 use io_uring::{opcode, types};
 use ring::{Reaped, Ring, Sleep};
 use sendfile::HotRound;
+use sleep::Sleeper;
 use slots::{Flight, Internal, Key, Recipient, Slots};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -139,6 +142,7 @@ pub struct Uring {
     /// Where the kernel puts the eventfd's counter.
     event_counter: Box<[u8; 8]>,
     counters: UringCounters,
+    sleeper: Sleeper,
     /// Neither `Send` nor `Sync`: the kernel knows the thread that made the ring.
     on_one_thread: PhantomData<*const ()>,
 }
@@ -176,6 +180,7 @@ impl Uring {
             waker,
             event_counter: Box::default(),
             counters: UringCounters::default(),
+            sleeper: Sleeper::default(),
             on_one_thread: PhantomData,
         };
         uring.probe_receive(allowed)?;
@@ -387,8 +392,10 @@ impl Io for Uring {
             if sleep != Sleep::No && !self.starved.is_empty() && !self.buffers.announce_returns() {
                 sleep = Sleep::No;
             }
-            if sleep != Sleep::No || self.ring.has_work() {
-                self.ring.enter(sleep);
+            if sleep != Sleep::No {
+                self.sleep(sleep);
+            } else if self.ring.has_work() {
+                self.ring.enter(Sleep::No);
             }
             if !self.starved.is_empty() {
                 self.buffers.stop_announcing();
@@ -415,6 +422,7 @@ impl Io for Uring {
             system_calls: counters.enters + counters.system_calls,
             hot_bytes: counters.hot_bytes,
             cold_bytes: counters.cold_bytes,
+            looked_nanos: self.sleeper.looked().as_nanos() as u64,
         }
     }
 }

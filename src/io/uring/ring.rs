@@ -54,6 +54,17 @@ pub(super) enum Sleep {
     UntilCompletion,
 }
 
+impl Sleep {
+    /// What is left of it after some time.
+    pub(super) fn shortened(self, by: Duration) -> Sleep {
+        match self {
+            Sleep::For(duration) if duration <= by => Sleep::No,
+            Sleep::For(duration) => Sleep::For(duration - by),
+            Sleep::No | Sleep::UntilCompletion => self,
+        }
+    }
+}
+
 /// A ring, used by the thread that made it only.
 pub(super) struct Ring {
     uring: IoUring,

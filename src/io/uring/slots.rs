@@ -118,6 +118,13 @@ pub(super) enum Flight {
     Plain,
 }
 
+impl Flight {
+    /// Whether it completes when a client connects or sends.
+    fn awaits_client(&self) -> bool {
+        matches!(self, Flight::Accept { .. } | Flight::Receive { .. } | Flight::ReceiveInto { .. })
+    }
+}
+
 #[derive(Debug)]
 struct Slot {
     generation: u32,
@@ -133,6 +140,8 @@ struct Slot {
 pub(super) struct Slots {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Operations that wait for what a client does.
+    awaiting_clients: usize,
 }
 
 impl Slots {
@@ -141,7 +150,13 @@ impl Slots {
         self.slots.len() - self.free.len()
     }
 
+    /// Whether nothing is in flight but what waits for a client to connect or to send.
+    pub(super) fn awaits_clients_only(&self) -> bool {
+        self.awaiting_clients == self.len()
+    }
+
     pub(super) fn insert(&mut self, token: Token, operation: &'static str, flight: Flight) -> Key {
+        self.awaiting_clients += usize::from(flight.awaits_client());
         if let Some(index) = self.free.pop() {
             let slot = &mut self.slots[index as usize];
             slot.token = token;
@@ -204,8 +219,10 @@ impl Slots {
     pub(super) fn remove(&mut self, key: Key) -> (Token, &'static str, Flight) {
         let slot = self.slot(key);
         let flight = slot.flight.take().expect("an operation ends once");
+        let awaited_client = flight.awaits_client();
         slot.generation = slot.generation.wrapping_add(1);
         let ended = (slot.token, slot.operation, flight);
+        self.awaiting_clients -= usize::from(awaited_client);
         self.free.push(key.index);
         ended
     }

@@ -6,8 +6,8 @@ use super::{Crash, Delay, Fault, SimIo, Weather, World};
 use crate::random::Random;
 use pinion::base::ShardId;
 use pinion::io::{
-    Completion, File, Gather, Io, IoError, Op, OpenMode, Output, Portion, Residency, Socket, Startup,
-    Token,
+    Completion, File, Gather, Io, IoError, Op, OpenMode, Output, Portion, Residency, Socket,
+    Startup, Token,
 };
 use std::path::{Path, PathBuf};
 
