@@ -21,6 +21,8 @@ const BUFFER_SIZE: usize = 1 << 16;
 const AHEAD_MAX: usize = 10_000;
 /// In place of a size: a request to say when the broker took all before it.
 const MARK: i32 = -1;
+/// In place of a size: a request to commit what there is of a transaction.
+const COMMIT: i32 = -2;
 /// In place of a sequence, with [`MARK`].
 const MARK_SEQUENCE: u64 = u64::MAX;
 /// Records that one call takes at most, so that the caller can look up in between.
@@ -77,15 +79,17 @@ impl Broker for OpenWireBroker {
     }
 
     fn producer(&self, topic: &Topic, options: ProducerOptions) -> Result<Box<dyn Producer>> {
+        let at_a_time = confirmed_at_a_time(topic, options);
         let Pipes { input, output, helper } =
-            self.spawn("produce", topic, &options.confirm.to_string())?;
+            self.spawn("produce", topic, &at_a_time.to_string())?;
         let (sender, sequences) = channel();
         thread::spawn(move || read_sequences(output, &sender));
         let input = BufWriter::with_capacity(BUFFER_SIZE, input);
         let mut producer = OpenWireProducer {
             input,
             sequences,
-            confirm: options.confirm,
+            at_a_time,
+            uncommitted: 0,
             marked: false,
             came: false,
             helper,
@@ -107,6 +111,22 @@ impl Broker for OpenWireBroker {
     /// Reading has emptied the queue, and an empty one is no more than a name.
     fn delete_topic(&self, _: &Topic) -> Result<()> {
         Ok(())
+    }
+}
+
+/// How many records are confirmed at a time: none, each by itself, or those of a transaction, which
+/// is what ActiveMQ has for a batch.
+///
+/// In memory each by itself is quicker: the broker stores nothing that a transaction could share.
+/// So it is without a window, in an open loop: what is due is often a single record.
+fn confirmed_at_a_time(topic: &Topic, options: ProducerOptions) -> u64 {
+    let ProducerOptions { confirm, batch, window, .. } = options;
+    let is_stored = topic.durability != Durability::Memory;
+    match batch.zip(window) {
+        _ if !confirm => 0,
+        // While one half of what may be unconfirmed is committed, there is the other half to send.
+        Some((batch, window)) if is_stored => u64::from(batch).min(window / 2).max(1),
+        _ => 1,
     }
 }
 
@@ -136,8 +156,10 @@ fn read_records(output: ChildStdout, records: &SyncSender<Vec<u8>>) {
 struct OpenWireProducer {
     input: BufWriter<ChildStdin>,
     sequences: Receiver<u64>,
-    /// Whether the broker confirms records: then nobody asks it.
-    confirm: bool,
+    /// See [`confirmed_at_a_time`]. Where records are confirmed, nobody asks.
+    at_a_time: u64,
+    /// Records of the transaction that is under way.
+    uncommitted: u64,
     /// Whether a mark was sent that did not come back.
     marked: bool,
     /// Whether the mark came back while somebody waited for sequences.
@@ -171,7 +193,17 @@ impl Producer for OpenWireProducer {
         let Outgoing { sequence, payload, .. } = record;
         let size = i32::try_from(payload.len()).map_err(Error::client(CLIENT))?;
         self.write(sequence, size, payload)?;
+        if self.at_a_time > 1 {
+            self.uncommitted = (self.uncommitted + 1) % self.at_a_time;
+        }
         Ok(true)
+    }
+
+    fn push(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.uncommitted) > 0 {
+            self.write(0, COMMIT, &[])?;
+        }
+        Ok(())
     }
 
     fn confirmed(&mut self, wait: Duration, sequences: &mut Vec<u64>) -> Result<()> {
@@ -185,7 +217,8 @@ impl Producer for OpenWireProducer {
     }
 
     fn flush(&mut self, wait: Duration) -> Result<bool> {
-        if self.confirm {
+        if self.at_a_time > 0 {
+            self.push()?;
             self.input.flush().map_err(Error::io(CLIENT))?;
             return Ok(true);
         }
@@ -239,5 +272,30 @@ impl Consumer for OpenWireConsumer {
             wait = Duration::ZERO;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drivers::KafkaClient;
+
+    /// Goal: a transaction never waits for records that the window holds back, and there is one
+    /// only where batches are confirmed and stored, in a closed loop.
+    #[test]
+    fn transactions_are_confirmed_batches() {
+        let at_a_time = |durability, confirm, batch, window| {
+            let topic = Topic { name: "a".to_owned(), partitions: 1, durability, is_kept: true };
+            let (sends_again, kafka_client) = (false, KafkaClient::Native);
+            let options = ProducerOptions { batch, confirm, window, kafka_client, sends_again };
+            confirmed_at_a_time(&topic, options)
+        };
+        assert_eq!(at_a_time(Durability::Fsync, true, Some(50), Some(10_000)), 50);
+        assert_eq!(at_a_time(Durability::PageCache, true, Some(50), None), 1);
+        assert_eq!(at_a_time(Durability::PageCache, true, Some(50), Some(60)), 30);
+        assert_eq!(at_a_time(Durability::PageCache, true, Some(50), Some(1)), 1);
+        assert_eq!(at_a_time(Durability::PageCache, true, None, Some(100)), 1);
+        assert_eq!(at_a_time(Durability::Memory, true, Some(50), Some(10_000)), 1);
+        assert_eq!(at_a_time(Durability::Fsync, false, Some(50), None), 0);
     }
 }

@@ -167,7 +167,7 @@ impl Plan {
                 is_ceiling: lane.system.is_ceiling(),
             };
             let is_done = |(done, _): &(&Scenario, Measured)| {
-                !lane.system.has_batches() && scenario.is_but_for_batches(done)
+                !lane.system.has_batches(scenario.confirm) && scenario.is_but_for_batches(done)
             };
             let measured = match last.take().filter(is_done) {
                 Some((_, measured)) => Ok(measured),

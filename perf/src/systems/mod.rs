@@ -70,9 +70,9 @@ pub trait System: Sync {
     fn can_fill_up(&self) -> bool {
         self.can_restart()
     }
-    /// Whether records travel in batches; if not, one run stands for all scenarios that differ by
-    /// the size of batches only.
-    fn has_batches(&self) -> bool {
+    /// Whether records travel in batches, those that the broker confirms or those that it does not;
+    /// if not, one run stands for all scenarios that differ by the size of batches only.
+    fn has_batches(&self, _confirm: bool) -> bool {
         true
     }
     /// Whether its clients are those of Kafka, whose ceiling can be measured.

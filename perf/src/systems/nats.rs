@@ -25,7 +25,7 @@ impl System for Nats {
         &[Durability::Memory, Durability::PageCache]
     }
 
-    fn has_batches(&self) -> bool {
+    fn has_batches(&self, _: bool) -> bool {
         false
     }
 

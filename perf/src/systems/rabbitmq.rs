@@ -61,7 +61,7 @@ impl System for RabbitMq {
         true
     }
 
-    fn has_batches(&self) -> bool {
+    fn has_batches(&self, _: bool) -> bool {
         false
     }
 

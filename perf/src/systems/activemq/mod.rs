@@ -36,8 +36,9 @@ impl System for ActiveMq {
         false
     }
 
-    fn has_batches(&self) -> bool {
-        false
+    /// Those that are confirmed are transactions.
+    fn has_batches(&self, confirm: bool) -> bool {
+        confirm
     }
 
     fn install(&self, setting: &Setting) -> Result<String> {
@@ -71,13 +72,12 @@ impl System for ActiveMq {
     }
 
     fn settings(&self, durability: Durability) -> String {
-        let delivery =
-            if durability == Durability::Memory { "NON_PERSISTENT" } else { "PERSISTENT" };
+        let delivery = match durability {
+            Durability::Memory => "NON_PERSISTENT, async send",
+            _ => "PERSISTENT, async send, confirmed batches of a closed loop as transactions",
+        };
         let strategy = sync_strategy(durability);
-        format!(
-            "KahaDB, journalDiskSyncStrategy={strategy}, {delivery}, async send; {}",
-            JVM_OPTIONS.join(" ")
-        )
+        format!("KahaDB, journalDiskSyncStrategy={strategy}, {delivery}; {}", JVM_OPTIONS.join(" "))
     }
 }
 
