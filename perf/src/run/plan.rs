@@ -83,11 +83,15 @@ impl Plan {
         (scenario, outcome.durability, self.systems.iter().position(is_system))
     }
 
-    /// Installs every system; the lanes of those that are there.
+    /// Installs every system that has something to do; the lanes of those that are there.
     fn install(&self, results: &mut Results) -> Result<Vec<Lane>> {
         let mut lanes = Vec::new();
         for &system in &self.systems {
             interrupt::check()?;
+            let wanted: Vec<Lane> = self.lanes_of(system).collect();
+            if wanted.is_empty() {
+                continue;
+            }
             let bar = bar(system.name());
             bar.set_message("installing");
             let installed = match self.setting.endpoints.get(system.name()) {
@@ -98,7 +102,7 @@ impl Plan {
             match installed {
                 Ok(version) => {
                     results.versions.insert(system.name().to_owned(), version);
-                    lanes.extend(self.lanes_of(system));
+                    lanes.extend(wanted);
                 }
                 Err(error) => results.failures.push(failure(system, None, &error)),
             }

@@ -1,10 +1,14 @@
 //! The whole way once, on a little work: a broker is started, measured, verified and torn down,
 //! and leaves results that say so.
 
-use super::support::pinion;
+use super::support::{Bench, pinion};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
+
+/// Longer than anything here takes on a slow machine, and shorter than a test may hang.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Goal: one run of the paper's experiment on Pinion is clean, has every figure that the results
 /// promise, and leaves no data behind.
@@ -37,4 +41,22 @@ fn the_paper_runs_on_pinion() {
     assert!(page.contains("<svg") && page.contains("paper-consume"), "{page}");
     let left = fs::read_dir(&data).expect("the data folder").count();
     assert_eq!(left, 0, "folders of brokers that are left");
+}
+
+/// Goal: a system that offers no class of the scenarios is neither installed nor started, and that
+/// is no failure.
+#[test]
+fn a_system_without_work_is_left_alone() {
+    let bench = Bench::new();
+    let cache = bench.folder().join("cache");
+    let mut command = bench.command(&["half-load-fsync"], "0.0001", &pinion());
+    command.args(["--systems", "nats,pinion"]).env("XDG_CACHE_HOME", &cache);
+    let ended = bench.run(command, LIMIT);
+
+    assert_eq!(ended.code, Some(0), "{}", ended.printed);
+    assert_eq!(ended.results["failures"].as_array().map(Vec::len), Some(0), "{}", ended.results);
+    let versions = ended.results["versions"].as_object().expect("a map of versions");
+    assert!(versions.contains_key("pinion") && !versions.contains_key("nats"), "{versions:?}");
+    assert!(!cache.exists(), "something was installed");
+    bench.assert_nothing_left();
 }
