@@ -20,6 +20,9 @@ pub struct Stamp {
     pub started: String,
     /// The kernel's release.
     pub kernel: String,
+    /// What paces TCP connections, loopback's included, unless a program asks for another.
+    #[serde(default)]
+    pub congestion_control: String,
     /// The CPU's model name, and how many of it may be used.
     pub cpu: String,
     /// Memory of the machine, in MiB.
@@ -54,6 +57,7 @@ impl Stamp {
         Ok(Stamp {
             started: printed("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]),
             kernel: read("/proc/sys/kernel/osrelease"),
+            congestion_control: read("/proc/sys/net/ipv4/tcp_congestion_control"),
             cpu: format!("{model}, {} cores used", used.len()),
             memory_mib: memory.unwrap_or(0) / 1024,
             file_system: file_system(data),

@@ -57,6 +57,7 @@ pub fn results(results: Vec<Outcome>) -> Results {
     let stamp = Stamp {
         started: text(),
         kernel: text(),
+        congestion_control: "cubic".to_owned(),
         cpu: text(),
         memory_mib: 1,
         file_system: text(),
