@@ -26,6 +26,8 @@ pub struct Topic {
     pub stage: Stage,
     /// When its records are safe.
     pub policy: FlushPolicy,
+    /// Whether it has had several policies.
+    has_changed_policy: bool,
     /// Whether old records go by themselves.
     pub has_retention: bool,
     /// One for each partition.
@@ -75,6 +77,7 @@ impl Topics {
         let topic = Topic {
             stage: Stage::Wanted,
             policy,
+            has_changed_policy: false,
             has_retention: retention_bytes >= 0,
             ledgers: (0..count).map(|_| Ledger::default()).collect(),
             configs,
@@ -153,8 +156,8 @@ impl Topics {
             topic.ledgers.iter_mut().for_each(|ledger| ledger.crash(crash));
             if crash == Crash::Power {
                 has_lost |= topic.policy != FlushPolicy::Always;
-                // What the page cache alone had may have holes now.
-                if topic.policy == FlushPolicy::Never {
+                // Where nobody waited for the disk before somebody did, a hole is damage.
+                if topic.policy == FlushPolicy::Never && topic.has_changed_policy {
                     topic.stage = Stage::Doomed;
                 }
             }
@@ -168,6 +171,7 @@ impl Topic {
     pub fn loosen(&mut self, policy: FlushPolicy) {
         let order = [FlushPolicy::Never, FlushPolicy::Sometimes, FlushPolicy::Always];
         let known = [self.policy, policy];
+        self.has_changed_policy |= policy != self.policy;
         self.policy = order.into_iter().find(|policy| known.contains(policy)).unwrap_or(policy);
     }
 
