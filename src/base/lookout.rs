@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// How long to look out at most: about what going to sleep and being woken costs.
-const LOOK_MAX: Duration = Duration::from_micros(40);
+/// How long to look out at most: long enough for a client to take 200 kB and ask for more, also
+/// while the machine has others to serve.
+const LOOK_MAX: Duration = Duration::from_micros(90);
 
 /// A sleep of at most this, the waking included, would have been spared by looking out: in a
 /// virtual machine, waking a core takes tens of microseconds.
