@@ -105,7 +105,7 @@ fn the_disk_has_its_own_stage() {
 }
 
 /// Counters and gauges that stay at 0 in the test below, and why.
-const STILL: [(&str, &str); 9] = [
+const STILL: [(&str, &str); 10] = [
     ("pinion_connections_closed_total reason=\"idle\"", "nobody is idle for so long"),
     ("pinion_connections_closed_total reason=\"io_error\"", "the network is sound"),
     ("pinion_connections_closed_total reason=\"shutdown\"", "the broker that ends shows nothing"),
@@ -113,6 +113,7 @@ const STILL: [(&str, &str); 9] = [
     ("pinion_connections_refused_total", "there are few connections"),
     ("pinion_file_sent_bytes_total cache=\"cold\"", "what was just written is in memory"),
     ("pinion_log_errors_total", "the disk is sound"),
+    ("pinion_lookout_seconds_total", "nobody reads 64 KiB at a time"),
     ("pinion_partitions_failed", "the disk is sound"),
     ("pinion_shard_messages_delayed_total", "no mailbox is ever full"),
 ];
