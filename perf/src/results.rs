@@ -24,8 +24,22 @@ pub struct Results {
     pub versions: BTreeMap<String, String>,
     /// One for each system, scenario and durability class that ran.
     pub results: Vec<Outcome>,
+    /// What systems use at rest.
+    #[serde(default)]
+    pub idle: Vec<Idle>,
     /// What could not be run, or failed while it ran.
     pub failures: Vec<Failure>,
+}
+
+/// What a system uses when it has nothing to do, behind the last of its scenarios.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Idle {
+    /// The system's name.
+    pub system: String,
+    /// The class that it was started for.
+    pub durability: Durability,
+    /// CPU time in percent of a core, one figure for each start.
+    pub cpu_percent: Vec<f64>,
 }
 
 /// The runs of one system on one scenario in one class.
@@ -157,6 +171,25 @@ pub struct Failure {
 }
 
 impl Results {
+    /// None yet, under these circumstances.
+    pub fn of(stamp: Stamp) -> Results {
+        let versions = BTreeMap::new();
+        Results { stamp, versions, results: Vec::new(), idle: Vec::new(), failures: Vec::new() }
+    }
+
+    /// Notes what a system used at rest.
+    pub fn add_idle(&mut self, system: &str, durability: Durability, cpu_percent: f64) {
+        let is_same = |idle: &&mut Idle| idle.system == system && idle.durability == durability;
+        match self.idle.iter_mut().find(is_same) {
+            Some(idle) => idle.cpu_percent.push(cpu_percent),
+            None => self.idle.push(Idle {
+                system: system.to_owned(),
+                durability,
+                cpu_percent: vec![cpu_percent],
+            }),
+        }
+    }
+
     /// Writes `results.json`.
     ///
     /// # Errors
@@ -294,7 +327,7 @@ fn median_full_disk(runs: &[Run]) -> Option<FullDisk> {
 }
 
 /// The middle value, or the mean of the two in the middle; 0 of nothing.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

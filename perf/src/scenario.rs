@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The scenarios that come with the program.
-const BUILT_IN: [&str; 17] = [
+const BUILT_IN: [&str; 18] = [
     include_str!("../scenarios/paper-produce-batch-1.toml"),
     include_str!("../scenarios/paper-produce-batch-50.toml"),
     include_str!("../scenarios/paper-consume.toml"),
@@ -27,6 +27,7 @@ const BUILT_IN: [&str; 17] = [
     include_str!("../scenarios/partitions.toml"),
     include_str!("../scenarios/producers.toml"),
     include_str!("../scenarios/keyed-small.toml"),
+    include_str!("../scenarios/sizes.toml"),
     include_str!("../scenarios/fan-out.toml"),
     include_str!("../scenarios/catch-up.toml"),
     include_str!("../scenarios/restart.toml"),
@@ -82,6 +83,8 @@ pub enum Vary {
     Partitions(Vec<u32>),
     /// Values of `producers`.
     Producers(Vec<u32>),
+    /// Values of `record_bytes`.
+    RecordBytes(Vec<u32>),
 }
 
 /// One piece of work, the same for every system.
@@ -195,6 +198,11 @@ impl Scenario {
             }
             Some(Vary::Producers(values)) => {
                 self.variants(Field::Producers, values, |variant, count| variant.producers = count)
+            }
+            Some(Vary::RecordBytes(values)) => {
+                self.variants(Field::RecordBytes, values, |variant, bytes| {
+                    variant.record_bytes = bytes as usize
+                })
             }
         }
     }

@@ -25,6 +25,8 @@ pub enum Field {
     Partitions,
     /// Producers, each with a connection.
     Producers,
+    /// Bytes of a record's payload.
+    RecordBytes,
 }
 
 impl Field {
@@ -34,6 +36,7 @@ impl Field {
             Field::Rate => "rate",
             Field::Partitions => "partitions",
             Field::Producers => "producers",
+            Field::RecordBytes => "record-bytes",
         }
     }
 }

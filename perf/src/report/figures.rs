@@ -7,7 +7,7 @@ use super::numbers::{factor, micros, percent, significant, whole};
 use super::quantity::Quantity;
 use super::spread::Spread;
 use super::verdict::{CLIENT_BUSY, client_share};
-use crate::results::{Figures, Outcome, Restart, Until};
+use crate::results::{self, Figures, Idle, Outcome, Restart, Results, Until};
 use crate::work::latency::Percentiles;
 use crate::work::verifier;
 
@@ -38,6 +38,8 @@ const LATENCY_HEADS: [&str; 10] = [
     "records",
     "p99 from sending",
 ];
+
+const IDLE_HEADS: [&str; 3] = ["system", "class", "CPU at rest, of a core"];
 
 const FULL_DISK_HEADS: [&str; 3] =
     ["system", "from room to confirmation, ms", "the broker had ended"];
@@ -143,6 +145,23 @@ pub fn full_disks(comparisons: &[&Comparison<'_>]) -> Option<Grid> {
         ]]
     });
     (!rows.is_empty()).then(|| Grid { heads: heads(comparisons, &FULL_DISK_HEADS), rows })
+}
+
+/// What systems use when they have nothing to do, if that was measured.
+pub fn idle(results: &Results) -> Option<Grid> {
+    let row = |idle: &Idle| {
+        let text = |percent: f64| format!("{percent:.0}%");
+        let median = results::median(idle.cpu_percent.iter().copied());
+        let note = Spread::between(&idle.cpu_percent).and_then(|spread| spread.text(text));
+        vec![
+            Cell::text(idle.system.clone()),
+            Cell::text(idle.durability.name()),
+            Cell::text(text(median)).with_note(&note.unwrap_or_default()),
+        ]
+    };
+    let rows: Vec<_> = results.idle.iter().map(row).collect();
+    let heads = IDLE_HEADS.map(str::to_owned).to_vec();
+    (!rows.is_empty()).then_some(Grid { heads, rows })
 }
 
 /// What became of the records of all runs.

@@ -3,6 +3,7 @@
 use super::ceiling;
 use super::comparison::Comparison;
 use super::figures;
+use super::grid::Grid;
 use super::numbers::{percent, whole};
 use super::poster;
 use super::section::Section;
@@ -38,6 +39,7 @@ struct Page<'a> {
     /// The part of the client's ceiling above which a rate says nothing.
     ceiling_near: String,
     settings: BTreeSet<Settings<'a>>,
+    idle: Option<Grid>,
     sections: &'a [Section],
 }
 
@@ -77,6 +79,7 @@ pub fn write(results: &Results, folder: &Path) -> Result<()> {
         ceiling_near: percent(ceiling::NEAR),
         verdict: Verdict::on(&comparisons),
         settings: settings(results),
+        idle: figures::idle(results),
         sections: &sections,
     };
     let path = folder.join(FILE);
@@ -126,6 +129,7 @@ impl Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drivers::Durability;
     use crate::report::samples::{of_sweep, outcome, results};
 
     /// Goal: a page of outcomes without logs, older than any field that was added: it says who is
@@ -137,9 +141,14 @@ mod tests {
         broken.runs[0].verification.lost = 1_234;
         let outcomes = vec![outcome("pinion", &[1.0, 2.0, 3.0]), outcome("kafka", &[8.0]), broken];
         let folder = tempfile::tempdir().expect("a temporary folder");
-        write(&results(outcomes), folder.path()).expect("the folder can be written");
+        let mut results = results(outcomes);
+        results.add_idle("pinion", Durability::Fsync, 0.0);
+        results.add_idle("kafka", Durability::Fsync, 3.0);
+        results.add_idle("kafka", Durability::Fsync, 5.0);
+        write(&results, folder.path()).expect("the folder can be written");
         let page = fs::read_to_string(folder.path().join(FILE)).expect("a page");
-        for text in ["1,234 lost", "4.0× worse than kafka", "Some &lt;work&gt;", "1 … 3"] {
+        for text in ["1,234 lost", "4.0× worse than kafka", "Some &lt;work&gt;", "1 … 3", "3% … 5%"]
+        {
             assert!(page.contains(text), "{text} is missing: {page}");
         }
         assert!(folder.path().join("confirmed-fsync.svg").is_file());

@@ -76,6 +76,9 @@ pub fn of_sweep(field: Field, comparisons: &[&Comparison<'_>]) -> Result<Vec<Pic
         }
         Field::Partitions => ("partitions", [Quantity::Rate, Quantity::CpuPerGb, Quantity::Memory]),
         Field::Producers => ("producers", [Quantity::Rate, Quantity::CpuPerGb, Quantity::Memory]),
+        Field::RecordBytes => {
+            ("bytes of a record", [Quantity::Rate, Quantity::CpuPerGb, Quantity::Memory])
+        }
     };
     let values = comparisons.iter().filter_map(|comparison| comparison.sweep());
     let values: Vec<f64> = values.map(|sweep| sweep.value).collect();

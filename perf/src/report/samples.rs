@@ -8,7 +8,6 @@ use crate::scenario::Scenario;
 use crate::sweep::{Field, Sweep};
 use crate::work::latency::Percentiles;
 use crate::work::verifier::Verdict;
-use std::collections::BTreeMap;
 
 /// An outcome with runs of these rates; the 99th percentile of its latency is 1 s by the rate.
 pub fn outcome(system: &str, rates: &[f64]) -> Outcome {
@@ -67,5 +66,5 @@ pub fn results(results: Vec<Outcome>) -> Results {
         commit: text(),
         command: text(),
     };
-    Results { stamp, versions: BTreeMap::new(), results, failures: Vec::new() }
+    Results { results, ..Results::of(stamp) }
 }

@@ -17,6 +17,11 @@ impl Spread {
     /// The spread of a figure; none if no run has it.
     pub fn of(outcome: &Outcome, pick: impl Fn(&Figures) -> Option<f64>) -> Option<Spread> {
         let values: Vec<f64> = outcome.runs.iter().filter_map(|run| pick(&run.figures)).collect();
+        Spread::between(&values)
+    }
+
+    /// The spread of these values, one for each run; none if there is none.
+    pub fn between(values: &[f64]) -> Option<Spread> {
         let least = values.iter().copied().reduce(f64::min)?;
         let most = values.iter().copied().reduce(f64::max)?;
         Some(Spread { least, most, runs: values.len() })

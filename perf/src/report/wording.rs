@@ -28,7 +28,9 @@ pub fn work(work: &Scenario, sweep: Option<&Sweep>) -> String {
         parts.push(format!("a backlog of {} records", whole(work.backlog as f64)));
     }
     parts.push(format!("{} records", whole(work.records as f64)));
-    parts.push(format!("{} bytes each", whole(work.record_bytes as f64)));
+    if !varies(Field::RecordBytes) {
+        parts.push(format!("{} bytes each", whole(work.record_bytes as f64)));
+    }
     if !varies(Field::Producers) {
         parts.push(count(work.producers, "producer"));
     }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const SETTLED_CPU: f64 = 0.1;
 const SETTLE_INTERVAL: Duration = Duration::from_millis(200);
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a broker is watched at rest: what it uses is counted in the kernel's ticks of 10 ms.
+const IDLE_SPAN: Duration = Duration::from_secs(1);
 const BYTES_PER_MB: f64 = 1e6;
 const BYTES_PER_GB: f64 = 1e9;
 const MILLION: f64 = 1e6;
@@ -85,4 +87,17 @@ pub fn settle(server: &Server) {
         }
         before = now;
     }
+}
+
+/// CPU time that a broker uses once it has come to rest, in percent of a core; none if somebody
+/// else runs it.
+pub fn idle_percent(server: &Server) -> Option<f64> {
+    if server.is_elsewhere() {
+        return None;
+    }
+    settle(server);
+    let (start, before) = (Instant::now(), server.usage().cpu);
+    thread::sleep(IDLE_SPAN);
+    let used = server.usage().cpu.saturating_sub(before);
+    Some(100.0 * used.as_secs_f64() / start.elapsed().as_secs_f64())
 }

@@ -1,5 +1,6 @@
 //! Goes through systems, scenarios and rounds, and keeps going where one of them fails.
 
+use super::cost;
 use super::measure::{self, Measured, Work};
 use crate::drivers::Durability;
 use crate::error::{Error, Result};
@@ -11,7 +12,6 @@ use crate::results::{Failure, Figures, LatencyLog, Outcome, Results, Run, Until}
 use crate::scenario::{Kind, Scenario};
 use crate::systems::{Running, Setting, System};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,8 +52,7 @@ impl Plan {
     pub fn run(&self) -> Result<Results> {
         fs::create_dir_all(&self.out).map_err(Error::file(&self.out))?;
         let stamp = Stamp::take(&self.setting.data, &self.setting.cores)?;
-        let mut results =
-            Results { stamp, versions: BTreeMap::new(), results: Vec::new(), failures: Vec::new() };
+        let mut results = Results::of(stamp);
         // On all cores; whatever runs from here on has its own.
         let mut lanes = self.install(&mut results)?;
         self.setting.cores.enter_client()?;
@@ -194,6 +193,12 @@ impl Plan {
                     results.failures.push(failure(lane.system, Some(scenario), &error));
                     break;
                 }
+            }
+        }
+        if !lane.failed && !lane.system.is_ceiling() {
+            bar.set_message("resting");
+            if let Some(percent) = cost::idle_percent(&running.server) {
+                results.add_idle(lane.system.name(), lane.durability, percent);
             }
         }
         bar.finish_and_clear();

@@ -37,6 +37,9 @@ fn the_paper_runs_on_pinion() {
         let rate = outcome["median"]["records_per_second"].as_f64();
         assert!(rate.is_some_and(|rate| rate > 0.0), "{outcome}");
     }
+    let idle = &results["idle"][0];
+    assert_eq!(idle["system"], "pinion", "{results}");
+    assert!(idle["cpu_percent"][0].as_f64().is_some_and(|percent| percent < 100.0), "{idle}");
     let page = fs::read_to_string(out.join("report.html")).expect("a page was written");
     assert!(page.contains("<svg") && page.contains("paper-consume"), "{page}");
     let left = fs::read_dir(&data).expect("the data folder").count();
