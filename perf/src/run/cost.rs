@@ -89,13 +89,12 @@ pub fn settle(server: &Server) {
     }
 }
 
-/// CPU time that a broker uses once it has come to rest, in percent of a core; none if somebody
-/// else runs it.
+/// CPU time that a broker which has come to rest uses, in percent of a core; none if somebody else
+/// runs it.
 pub fn idle_percent(server: &Server) -> Option<f64> {
     if server.is_elsewhere() {
         return None;
     }
-    settle(server);
     let (start, before) = (Instant::now(), server.usage().cpu);
     thread::sleep(IDLE_SPAN);
     let used = server.usage().cpu.saturating_sub(before);

@@ -160,8 +160,9 @@ impl Plan {
                 return Ok(());
             }
         };
-        let mut last: Option<(&Scenario, Measured)> = None;
-        for scenario in self.scenarios_of(lane) {
+        let scenarios: Vec<&Scenario> = self.scenarios_of(lane).collect();
+        for same in scenarios.chunk_by(|a, b| is_same_work(lane.system, a, b)) {
+            let scenario = same[0];
             bar.set_prefix(format!("{} {} #{}", lane.system.name(), scenario.name, round + 1));
             let work = Work {
                 scenario,
@@ -169,18 +170,12 @@ impl Plan {
                 round,
                 is_ceiling: lane.system.is_ceiling(),
             };
-            let is_done = |(done, _): &(&Scenario, Measured)| {
-                !lane.system.has_batches(scenario.confirm) && scenario.is_but_for_batches(done)
-            };
-            let measured = match last.take().filter(is_done) {
-                Some((_, measured)) => Ok(measured),
-                None => measure::run(&mut running, work, &bar),
-            };
-            match measured {
+            match measure::run(&mut running, work, &bar) {
                 Ok(measured) => {
-                    self.write_logs(lane, scenario, round, &measured)?;
-                    add(results, lane, scenario, measured.run.clone());
-                    last = Some((scenario, measured));
+                    for scenario in same {
+                        self.write_logs(lane, scenario, round, &measured)?;
+                        add(results, lane, scenario, measured.run.clone());
+                    }
                 }
                 Err(error) => {
                     // The signal may have reached the broker first: then that is the reason.
@@ -223,6 +218,11 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Whether one run stands for both of these scenarios.
+fn is_same_work(system: &dyn System, a: &Scenario, b: &Scenario) -> bool {
+    !system.has_batches(a.confirm) && a.is_but_for_batches(b)
 }
 
 /// Whether a lane is still to be run: a ceiling is, while there is somebody to compare with it.
